@@ -1,0 +1,54 @@
+# `make demo` and `make test` are the whole set-up on a fresh machine: Python 3.11+, Node 20+, make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= runs/demo
+
+.PHONY: demo test lint contracts contracts-test gas bench bench-long audit-contracts coverage clean
+
+demo: $(VENV)/.installed node_modules/.installed
+	$(BIN)/ostrom demo
+
+test: lint contracts-test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.dev node_modules/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+
+# The committed artifacts must be what the pinned compiler makes of the sources.
+contracts: node_modules/.installed
+	node scripts/contracts/build.mjs
+
+contracts-test: node_modules/.installed
+	node scripts/contracts/build.mjs --check
+	node_modules/.bin/forge test
+
+gas: node_modules/.installed
+	FORGE_SNAPSHOT_CHECK=false node_modules/.bin/forge test --match-contract GasTest
+
+bench: $(VENV)/.dev node_modules/.installed
+	$(BIN)/python -m benchmarks
+
+bench-long: $(VENV)/.dev node_modules/.installed
+	$(BIN)/python -m benchmarks --long
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --silent
+	touch $@
+
+clean:
+	rm -rf $(VENV) node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache

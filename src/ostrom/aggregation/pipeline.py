@@ -1,0 +1,184 @@
+"""Mechanism texts to functions: `nnm(f=2)|trimmed_mean(f=2)|server_momentum(beta=0.9)`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ostrom.aggregation.exact import WEIGHT_SUM_MAX, Int64Vector, IntMatrix
+from ostrom.aggregation.pre_aggregations import PRE_AGGREGATIONS, PreAggregation
+from ostrom.aggregation.rules import OMISSIONS, RULES, Omission, Rule, State
+from ostrom.aggregation.server_steps import SERVER_STEPS, ServerStep, check_state
+from ostrom.codec import Mechanism, format_mechanisms, parse_mechanisms
+from ostrom.errors import InputError
+from ostrom.tensors import FRACTION_BITS
+from ostrom.types import IntVector
+
+T = TypeVar("T")
+
+UPDATES_MAX = (1 << 22) - 1
+"""More updates could push sums beyond what float64 holds exactly."""
+
+RESERVED = ("fraction_bits", "exact")
+"""Arguments that the pipeline gives to a factory and a text may not."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Pre-aggregations, one rule and at most one server step. Make one with `pipeline(text)`.
+
+    >>> mean = pipeline("mean")
+    >>> mean.aggregate(np.array([[1], [4]], dtype=np.int32), np.array([1, 2]), {})[0].tolist()
+    [3]
+    """
+
+    text: str
+    pre_aggregations: tuple[PreAggregation, ...]
+    rule: Rule
+    omission: Omission | None
+    server_step: ServerStep | None
+    scoring_step: ServerStep | None
+
+    def initial_state(self, update_length: int) -> State:
+        """The state before the first round, zeros, as the first model file holds it.
+
+        >>> list(pipeline("mean|server_momentum(beta=0.9)").initial_state(3))
+        ['momentum']
+        """
+        return {} if self.server_step is None else self.server_step.init(update_length)
+
+    def aggregate(
+        self, updates: IntMatrix, weights: IntVector, state: State, *, exact: bool = True
+    ) -> tuple[Int64Vector, State]:
+        """Combine a round's updates into one change of the model.
+
+        Args:
+            updates: (n, d) int32 or int64, n and d at least 1, rows in any order.
+            weights: (n,) int64, sample counts, each at least 1, with a sum of at most 2**46.
+            state: what the last round returned; missing vectors count as zeros.
+            exact: False lets `ridge_solve` use LAPACK, for scores that nobody recomputes.
+
+        Returns:
+            The delta, int64, as long as an update (with `ridge_solve`: as the model), and the
+            next state. The same bytes for any order of rows, on any machine.
+
+        Raises:
+            InputError: shapes, dtypes, weights or state that do not fit.
+        """
+        check_updates(updates, weights)
+        kept = check_state(state, self.initial_state(updates.shape[1]))
+        delta, _ = self.rule(*self.prepare(updates, weights), kept)
+        return self.finish(delta, kept, exact=exact)
+
+    def prepare(self, updates: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
+        """Apply the pre-aggregations."""
+        for pre_aggregation in self.pre_aggregations:
+            updates, weights = pre_aggregation(updates, weights)
+        return updates, weights
+
+    def finish(self, delta: Int64Vector, state: State, *, exact: bool) -> tuple[Int64Vector, State]:
+        """Apply the server step, if there is one."""
+        step = self.server_step if exact else self.scoring_step
+        return (delta, {}) if step is None else step.update(delta, state)
+
+
+def pipeline(text: str, *, fraction_bits: int = FRACTION_BITS) -> Pipeline:
+    """Read a pipeline: any pre-aggregations, one rule, at most one server step, in that order.
+
+    Args:
+        text: mechanisms joined by `|`.
+        fraction_bits: the fixed point of updates and model, for arguments in the model's units.
+
+    Raises:
+        InputError: an unknown name or argument, a value out of range, or another order.
+
+    >>> pipeline("norm_clip( c=1.0 ) | trimmed_mean(f=2)").text
+    'norm_clip(c=1)|trimmed_mean(f=2)'
+    """
+    mechanisms = parse_mechanisms(text)
+    for mechanism in mechanisms:
+        if not any(mechanism.name in catalogue for catalogue in CATALOGUES.values()):
+            raise InputError(f"unknown mechanism {mechanism.name!r}: there are {_everything()}")
+    pres, rule, steps = _split(mechanisms)
+    make = {"fraction_bits": fraction_bits}
+    fast = {**make, "exact": False}
+    return Pipeline(
+        text=format_mechanisms(mechanisms),
+        pre_aggregations=tuple(_build(PRE_AGGREGATIONS, one, make) for one in pres),
+        rule=_build(RULES, rule, make),
+        omission=_build(OMISSIONS, rule, make) if rule.name in OMISSIONS and not pres else None,
+        server_step=_build(SERVER_STEPS, steps[0], make) if steps else None,
+        scoring_step=_build(SERVER_STEPS, steps[0], fast) if steps else None,
+    )
+
+
+def check_updates(updates: IntMatrix, weights: IntVector) -> None:
+    """Refuse what no pipeline can take.
+
+    >>> check_updates(np.zeros((0, 3), dtype=np.int32), np.zeros(0, dtype=np.int64))
+    Traceback (most recent call last):
+    ostrom.errors.InputError: updates must be (n, d) with n and d at least 1, not (0, 3)
+    """
+    if updates.ndim != 2 or not updates.size:
+        raise InputError(f"updates must be (n, d) with n and d at least 1, not {updates.shape}")
+    if len(updates) > UPDATES_MAX:
+        raise InputError(f"a pipeline takes at most {UPDATES_MAX} updates, not {len(updates)}")
+    if updates.dtype not in (np.int32, np.int64) or weights.dtype not in (np.int32, np.int64):
+        raise InputError(f"updates must be int32 or int64, not {updates.dtype} ({weights.dtype})")
+    if weights.shape != updates.shape[:1] or int(weights.min()) < 1:
+        raise InputError(f"{len(updates)} updates need as many weights, each at least 1")
+    if sum(weights.tolist()) > WEIGHT_SUM_MAX:
+        raise InputError(f"weights sum to {sum(weights.tolist())}, allowed are {WEIGHT_SUM_MAX}")
+
+
+def _split(
+    mechanisms: Sequence[Mechanism],
+) -> tuple[Sequence[Mechanism], Mechanism, Sequence[Mechanism]]:
+    """Before, at and after the rule, if the order is right."""
+    places = [i for i, mechanism in enumerate(mechanisms) if mechanism.name in RULES]
+    text = format_mechanisms(mechanisms)
+    if len(places) != 1:
+        raise InputError(f"{text!r} needs exactly one rule: one of {', '.join(RULES)}")
+    before, after = mechanisms[: places[0]], mechanisms[places[0] + 1 :]
+    if any(one.name not in PRE_AGGREGATIONS for one in before):
+        raise InputError(f"only {', '.join(PRE_AGGREGATIONS)} may stand before the rule: {text!r}")
+    if len(after) > 1 or any(one.name not in SERVER_STEPS for one in after):
+        raise InputError(f"only one of {', '.join(SERVER_STEPS)} may follow the rule: {text!r}")
+    return before, mechanisms[places[0]], after
+
+
+def _build(
+    catalogue: Mapping[str, Callable[..., T]], mechanism: Mechanism, given: Mapping[str, int]
+) -> T:
+    """Call the factory of that name with the text's arguments, once they fit its signature."""
+    factory = catalogue[mechanism.name]
+    parameters = inspect.signature(factory).parameters
+    open_to_text = {name: one for name, one in parameters.items() if name not in RESERVED}
+    shown = ", ".join(open_to_text) or "no arguments"
+    for name, value in mechanism.arguments.items():
+        if name not in open_to_text:
+            raise InputError(f"{mechanism.name} has no argument {name!r}: it takes {shown}")
+        if not isinstance(value, KINDS[str(open_to_text[name].annotation)]):
+            kind = open_to_text[name].annotation
+            raise InputError(f"{mechanism.name} needs {name} to be of type {kind}, not {value!r}")
+    for name, one in open_to_text.items():
+        if one.default is one.empty and name not in mechanism.arguments:
+            raise InputError(f"{mechanism.name} needs the argument {name!r}: it takes {shown}")
+    fixed = {name: value for name, value in given.items() if name in parameters}
+    return factory(**mechanism.arguments, **fixed)
+
+
+def _everything() -> str:
+    return ", ".join(name for catalogue in CATALOGUES.values() for name in catalogue)
+
+
+KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+CATALOGUES: Mapping[str, Mapping[str, object]] = {
+    "pre-aggregation": PRE_AGGREGATIONS,
+    "rule": RULES,
+    "server step": SERVER_STEPS,
+}

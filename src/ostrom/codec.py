@@ -1,0 +1,289 @@
+"""Canonical forms: hashes, documents, mechanism texts, Merkle trees.
+
+This is the only module that hashes bytes.
+
+Documents are canonical JSON, the part of RFC 8785 (JCS, https://www.rfc-editor.org/rfc/rfc8785)
+that needs no floats: objects with sorted keys, arrays, strings, integers within +-(2**53 - 1),
+booleans and null, no white space, UTF-8. One value has one encoding, so a digest names a value.
+Amounts of money exceed 2**53 and are written as decimal strings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from Crypto.Hash import keccak as _keccak
+
+from ostrom.errors import CodecError, InputError
+from ostrom.types import Address, Digest
+
+Document: TypeAlias = Any
+"""What JSON can say without floats."""
+
+DOCUMENT_BYTES_MAX = 1 << 20
+"""A document is one raw block, so that its digest alone names its CID."""
+
+INTEGER_MAX = (1 << 53) - 1
+DEPTH_MAX = 32
+
+
+def sha256(data: bytes | memoryview) -> Digest:
+    """The sha2-256 digest of `data` (FIPS 180-4).
+
+    >>> sha256(b"").hex()[:16]
+    'e3b0c44298fc1c14'
+    """
+    return hashlib.sha256(data).digest()
+
+
+def keccak(data: bytes | memoryview) -> Digest:
+    """The keccak-256 digest of `data`, as the EVM computes it (not SHA3-256).
+
+    >>> keccak(b"").hex()[:16]
+    'c5d2460186f7233c'
+    """
+    return _keccak.new(digest_bits=256, data=bytes(data)).digest()
+
+
+def checksum_address(raw: bytes) -> Address:
+    """The EIP-55 text of a 20-byte account (https://eips.ethereum.org/EIPS/eip-55).
+
+    >>> checksum_address(bytes.fromhex("5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"))
+    '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
+    """
+    if len(raw) != 20:
+        raise CodecError(f"an address has 20 bytes, not {len(raw)}")
+    text = raw.hex()
+    nibbles = keccak(text.encode()).hex()
+    return Address("0x" + "".join(c.upper() if n > "7" else c for c, n in zip(text, nibbles)))
+
+
+def address_bytes(address: Address) -> bytes:
+    """The 20 bytes of an account.
+
+    >>> address_bytes(Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")).hex()[:8]
+    '5aaeb605'
+    """
+    return bytes.fromhex(address[2:])
+
+
+def encode_document(value: Document) -> bytes:
+    """The canonical bytes of a document.
+
+    Raises:
+        CodecError: a float, a large integer, a non-string key, or more than 1 MiB.
+
+    >>> encode_document({"b": [1, True, None], "a": "ø"})
+    b'{"a":"\\xc3\\xb8","b":[1,true,null]}'
+    """
+    _assert_plain(value, DEPTH_MAX)
+    try:
+        text = json.dumps(_sorted(value), ensure_ascii=False, separators=(",", ":"))
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise CodecError(f"a string holds a lone surrogate: {error}") from None
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise CodecError(f"a document has at most {DOCUMENT_BYTES_MAX} bytes, not {len(data)}")
+    return data
+
+
+def decode_document(data: bytes) -> Document:
+    """The document that `data` canonically encodes; the inverse of `encode_document`.
+
+    Raises:
+        CodecError: the bytes are not JSON or not the canonical encoding of their value.
+
+    >>> decode_document(b'{"a":1}')
+    {'a': 1}
+    """
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise CodecError(f"a document has at most {DOCUMENT_BYTES_MAX} bytes, not {len(data)}")
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CodecError(f"not a JSON document: {error}") from None
+    if encode_document(value) != data:
+        raise CodecError("the document is not in canonical form (sorted keys, no white space)")
+    return value
+
+
+def _assert_plain(value: Document, depth: int) -> None:
+    if depth < 0:
+        raise CodecError(f"a document nests at most {DEPTH_MAX} deep")
+    if value is None or isinstance(value, (bool, str)):
+        return
+    if isinstance(value, int):
+        if abs(value) > INTEGER_MAX:
+            raise CodecError(f"{value} exceeds 2**53 - 1: write it as a decimal string")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise CodecError(f"a key must be a string, not {key!r}")
+            _assert_plain(inner, depth - 1)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _assert_plain(inner, depth - 1)
+    else:
+        raise CodecError(f"a document cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _sorted(value: Document) -> Document:
+    """RFC 8785 sorts keys by their UTF-16 code units."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return {key: _sorted(value[key]) for key in keys}
+    if isinstance(value, (list, tuple)):
+        return [_sorted(inner) for inner in value]
+    return value
+
+
+Argument: TypeAlias = int | float | str
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A named mechanism with its arguments, as a spec writes it: `trimmed_mean(f=2)`."""
+
+    name: str
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The canonical text: arguments sorted by name, shortest number form.
+
+        >>> Mechanism("fedavg", {"lr": 0.05, "epochs": 1}).text
+        'fedavg(epochs=1,lr=0.05)'
+        """
+        if not self.arguments:
+            return self.name
+        inner = ",".join(f"{key}={self.arguments[key]}" for key in sorted(self.arguments))
+        return f"{self.name}({inner})"
+
+
+_NAME = r"[a-z][a-z0-9_]*"
+_CALL = re.compile(rf"\s*({_NAME})\s*(?:\(([^()|]*)\))?\s*")
+_ARGUMENT = re.compile(rf"\s*({_NAME})\s*=\s*([A-Za-z0-9_.+-]+)\s*")
+
+
+def parse_mechanisms(text: str) -> tuple[Mechanism, ...]:
+    """Read mechanism texts joined by `|`; the inverse of `format_mechanisms`.
+
+    Raises:
+        InputError: the text does not have that form.
+
+    >>> [m.text for m in parse_mechanisms("nnm( f=2 ) | trimmed_mean(f=2)")]
+    ['nnm(f=2)', 'trimmed_mean(f=2)']
+    """
+    return tuple(_parse_mechanism(part) for part in text.split("|"))
+
+
+def format_mechanisms(mechanisms: Sequence[Mechanism]) -> str:
+    """The canonical text of a chain of mechanisms.
+
+    >>> format_mechanisms([Mechanism("median")])
+    'median'
+    """
+    return "|".join(mechanism.text for mechanism in mechanisms)
+
+
+def _parse_mechanism(text: str) -> Mechanism:
+    found = _CALL.fullmatch(text)
+    if not found:
+        raise InputError(f"cannot read {text!r}: write name or name(argument=value, ...)")
+    arguments: dict[str, Argument] = {}
+    for part in (found[2] or "").split(",") if (found[2] or "").strip() else []:
+        pair = _ARGUMENT.fullmatch(part)
+        if not pair or pair[1] in arguments:
+            raise InputError(f"cannot read {part!r} in {text!r}: write each argument once as a=1")
+        arguments[pair[1]] = _number(pair[2])
+    return Mechanism(found[1], arguments)
+
+
+def _number(text: str) -> Argument:
+    """An integer, a float or a word; 1.0 and 1 are one number and have one text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(value):
+        raise InputError(f"{text!r} is not a finite number")
+    return int(value) if value.is_integer() and abs(value) <= INTEGER_MAX else value
+
+
+def merkle_leaf(encoded: bytes) -> Digest:
+    """A leaf as OpenZeppelin's trees hash it: twice, so that no inner node passes for a leaf."""
+    return keccak(keccak(encoded))
+
+
+def merkle_levels(leaves: Sequence[Digest]) -> list[list[Digest]]:
+    """All levels of the keccak tree over `leaves`, leaves first, root last.
+
+    Pairs are hashed in sorted order, as OpenZeppelin's `MerkleProof` expects; a level's odd last
+    node moves up unchanged. No leaves give a root of 32 zero bytes.
+    """
+    level = list(leaves) or [bytes(32)]
+    levels = [level]
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [keccak(min(p) + max(p)) if len(p) == 2 else p[0] for p in pairs]
+        levels.append(level)
+    return levels
+
+
+def merkle_root(leaves: Sequence[Digest]) -> Digest:
+    """The root of the tree over `leaves`.
+
+    >>> merkle_root([merkle_leaf(b"only")]) == merkle_leaf(b"only")
+    True
+    """
+    return merkle_levels(leaves)[-1][0]
+
+
+def merkle_proof(leaves: Sequence[Digest], index: int) -> list[Digest]:
+    """The sibling hashes from leaf `index` to the root.
+
+    >>> tree = [merkle_leaf(bytes([i])) for i in range(5)]
+    >>> all(merkle_verify(tree[i], merkle_proof(tree, i), merkle_root(tree)) for i in range(5))
+    True
+    """
+    proof = []
+    for level in merkle_levels(leaves)[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            proof.append(level[sibling])
+        index //= 2
+    return proof
+
+
+def merkle_verify(leaf: Digest, proof: Sequence[Digest], root: Digest) -> bool:
+    """True if `proof` leads from `leaf` to `root`."""
+    for sibling in proof:
+        leaf = keccak(min(leaf, sibling) + max(leaf, sibling))
+    return leaf == root
+
+
+def words(*values: int | bytes | Address) -> bytes:
+    """`abi.encode` of static values: one 32-byte word each (Solidity ABI specification).
+
+    Integers and addresses are padded on the left; byte strings must have 32 bytes.
+
+    >>> words(1, bytes(32)).hex()[60:68]
+    '00010000'
+    """
+    return b"".join(_word(value) for value in values)
+
+
+def _word(value: int | bytes | Address) -> bytes:
+    if isinstance(value, int):
+        return value.to_bytes(32, "big")
+    if isinstance(value, str):
+        return address_bytes(value).rjust(32, b"\0")
+    if len(value) != 32:
+        raise CodecError(f"a word has 32 bytes, not {len(value)}")
+    return value

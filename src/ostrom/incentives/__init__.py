@@ -1,0 +1,21 @@
+"""From integer scores to payouts: consensus, shares of a pool, cumulative payouts in a tree.
+
+Integers only; every division rounds down, so that no more than the pool is ever paid.
+"""
+
+from __future__ import annotations
+
+from ostrom.incentives.consensus import consensus
+from ostrom.incentives.payouts import accumulate, payout_leaves, payout_proof, payout_root
+from ostrom.incentives.shares import INCENTIVES, Incentive, incentive
+
+__all__ = [
+    "INCENTIVES",
+    "Incentive",
+    "accumulate",
+    "consensus",
+    "incentive",
+    "payout_leaves",
+    "payout_proof",
+    "payout_root",
+]

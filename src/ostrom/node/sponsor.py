@@ -1,0 +1,30 @@
+"""The sponsor: keeps the task moving. Every act here is open to anyone."""
+
+from __future__ import annotations
+
+from ostrom.incentives import payout_proof
+from ostrom.node.actions import Action, Advance, Refund, Sanction
+from ostrom.node.evidence import last_balances
+from ostrom.protocol import Command, TaskState, due
+from ostrom.storage import Store
+
+
+def sponsor_step(store: Store, state: TaskState, *, now: int) -> list[Action]:
+    """Apply settled sanctions, push overdue phases on, and fetch the rest of the pool at the end."""
+    actions: list[Action] = [*sanctions(store, state)]
+    if Command("advance") in due(state, now):
+        actions.append(Advance())
+    left_over = state.over and state.rules.pool - state.allocated - state.refunded
+    if left_over and not state.refunded:
+        actions.append(Refund())
+    return actions
+
+
+def sanctions(store: Store, state: TaskState) -> list[Sanction]:
+    """The strikes that are settled and not yet applied."""
+    strikes = last_balances(store, state).strikes
+    return [
+        Sanction(account, count, tuple(payout_proof(state.task_id, strikes, account)))
+        for account, count in sorted(strikes.items())
+        if count > state.members[account].strikes and not state.members[account].expelled
+    ]

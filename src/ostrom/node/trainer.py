@@ -1,0 +1,90 @@
+"""The trainer: trains on its own data, commits, and reveals once commitments are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ostrom.chain.hashes import update_commitment
+from ostrom.incentives import payout_proof
+from ostrom.node.actions import Action, Claim, Commit, Reveal
+from ostrom.node.evidence import last_balances
+from ostrom.protocol import TaskState
+from ostrom.storage import Store, cid_of, digest_of
+from ostrom.tensors import chunk_root, encode_tensors
+from ostrom.types import Address, Digest, Opening, Phase, Update
+
+Train: TypeAlias = Callable[[TaskState], Update]
+"""Trains the current round's parent model on the trainer's own data."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A trainer's identity and tools. `salt(round)` must be secret, fresh and repeatable."""
+
+    address: Address
+    train: Train
+    store: Store
+    salt: Callable[[int], Digest]
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An update that is committed to and not yet published."""
+
+    content: bytes
+    opening: Opening
+
+
+Memory: TypeAlias = Mapping[int, Sealed]
+"""What a trainer must not forget: by round, the update that its commitment hides."""
+
+
+def trainer_step(me: Trainer, memory: Memory, state: TaskState) -> tuple[Memory, list[Action]]:
+    """What the trainer does now, and what it must remember from then on.
+
+    An update is published only when no commitment can be made any more, so nobody can copy it.
+    """
+    here = state.round
+    if state.phase == Phase.COMMIT and me.address not in here.commits:
+        if me.address not in state.active_trainers():
+            return memory, []
+        sealed = memory.get(state.number) or seal(me, state)
+        return {state.number: sealed}, [_commit(me.address, state, sealed.opening)]
+    if state.phase == Phase.REVEAL and me.address in here.missed and state.number in memory:
+        sealed = memory[state.number]
+        me.store.put(sealed.content)
+        return memory, [Reveal(state.number, me.address, sealed.opening)]
+    if state.over:
+        return {}, claim_action(me.address, me.store, state)
+    return memory, []
+
+
+def seal(me: Trainer, state: TaskState) -> Sealed:
+    """Train and close the update in a commitment."""
+    update = me.train(state)
+    return seal_content(
+        encode_tensors({"update": update.values}),
+        Opening(bytes(32), chunk_root(update.values), update.samples, me.salt(state.number)),
+    )
+
+
+def seal_content(content: bytes, opening: Opening) -> Sealed:
+    """Bind an opening to the content's own digest."""
+    digest = digest_of(cid_of(content))
+    return Sealed(content, Opening(digest, opening.chunk_root, opening.samples, opening.salt))
+
+
+def _commit(address: Address, state: TaskState, opening: Opening) -> Commit:
+    hidden = update_commitment(state.task_id, state.number, trainer=address, opening=opening)
+    return Commit(state.number, address, hidden)
+
+
+def claim_action(account: Address, store: Store, state: TaskState) -> list[Action]:
+    """The claim of all that `account` has earned and not yet been paid, if anything."""
+    earned = last_balances(store, state).payouts
+    amount = earned.get(account, 0)
+    if amount <= state.claimed.get(account, 0):
+        return []
+    return [Claim(account, amount, tuple(payout_proof(state.task_id, earned, account)))]

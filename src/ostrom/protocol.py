@@ -1,0 +1,376 @@
+"""The round as a pure state machine: what the contract's events mean, who owes what, and when.
+
+`step(state, event, now)` takes one event (or a `Tick`, when only time has passed) and returns the
+new state with the commands that it makes due. Nothing here reads a clock, a chain or a file, so the
+node, the simulator and the audit all run the same machine. It also checks: an event that the
+protocol forbids in this state raises `ProtocolError`, whatever the contract let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from types import MappingProxyType
+from typing import TypeAlias, TypeVar
+
+from ostrom import types as t
+from ostrom.errors import OstromError
+from ostrom.types import Address, Digest, Phase, Role
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class ProtocolError(OstromError):
+    """An event that the protocol forbids in the state it met."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed and nothing else happened."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """`account` owes `act` in the current round; an empty account means anyone may."""
+
+    act: str
+    account: Address = Address("")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A participant of a task. `since` is the first round in which a trainer may commit."""
+
+    role: Role
+    stake: int
+    since: int = 1
+    strikes: int = 0
+    slashed: int = 0
+    expelled: bool = False
+    left: bool = False
+
+
+_EMPTY: Mapping[Address, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """What the chain knows of one round. The reveals keep the order of the log."""
+
+    number: int
+    parent: int = 0
+    commits: Mapping[Address, Digest] = field(default_factory=dict)
+    reveals: Mapping[Address, t.Revealed] = field(default_factory=dict)
+    score_commits: Mapping[Address, Digest] = field(default_factory=dict)
+    score_reveals: Mapping[Address, Digest] = field(default_factory=dict)
+    attestations: Mapping[Address, t.Attested] = field(default_factory=dict)
+    settled: t.Result | None = None
+    void: bool = False
+
+    @property
+    def missed(self) -> tuple[Address, ...]:
+        """Trainers who committed and did not reveal, sorted."""
+        return tuple(sorted(set(self.commits) - set(self.reveals), key=str.lower))
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task as its events tell it."""
+
+    task_id: Digest = bytes(32)
+    params: t.TaskParams | None = None
+    phase: Phase = Phase.NONE
+    number: int = 0
+    deadline: int = 0
+    members: Mapping[Address, Member] = field(default_factory=dict)
+    rounds: Mapping[int, RoundState] = field(default_factory=dict)
+    versions: Mapping[int, t.ModelPublished] = field(default_factory=dict)
+    head: int = 0
+    allocated: int = 0
+    claimed: Mapping[Address, int] = field(default_factory=dict)
+    refunded: int = 0
+
+    @property
+    def rules(self) -> t.TaskParams:
+        """The task's parameters; asking before the task exists is a fault of the caller."""
+        if self.params is None:
+            raise ProtocolError("the task has not been created yet")
+        return self.params
+
+    @property
+    def round(self) -> RoundState:
+        """The current round."""
+        return self.rounds.get(self.number, RoundState(self.number, self.head))
+
+    @property
+    def over(self) -> bool:
+        """True once no round can follow."""
+        return self.phase in (Phase.FINISHED, Phase.CANCELLED)
+
+    def accounts(self, role: Role) -> tuple[Address, ...]:
+        """Members of `role` who may still act, sorted by address."""
+        names = [
+            a for a, m in self.members.items() if m.role == role and not (m.left or m.expelled)
+        ]
+        return tuple(sorted(names, key=str.lower))
+
+    def active_trainers(self) -> tuple[Address, ...]:
+        """Trainers who may commit in the current round, sorted by address."""
+        trainers = self.accounts(Role.TRAINER)
+        return tuple(a for a in trainers if self.members[a].since <= self.number)
+
+    def committee(self) -> Mapping[Address, int]:
+        """The stake with which each validator joined; it does not shrink with sanctions."""
+        return {a: m.stake for a, m in self.members.items() if m.role == Role.VALIDATOR}
+
+    def budget(self) -> int:
+        """What the current round may pay at most, in the token's smallest unit, rounded down."""
+        return (self.rules.pool - self.allocated) // (self.rules.rounds - self.number + 1)
+
+
+Event: TypeAlias = t.Event | Tick
+
+_ORDER = (Phase.COMMIT, Phase.REVEAL, Phase.SCORE, Phase.SCORE_REVEAL, Phase.ATTEST)
+
+
+def step(state: TaskState, event: Event, now: int) -> tuple[TaskState, tuple[Command, ...]]:
+    """Apply one event at time `now` (seconds); return the new state and what is now due.
+
+    Events of other tasks, of the token and of the registry leave the state as it is.
+
+    Raises:
+        ProtocolError: the protocol forbids the event in this state.
+    """
+    task_id = getattr(event, "task_id", state.task_id)
+    if isinstance(event, t.TaskCreated) or task_id == state.task_id:
+        state = _apply(event, state)
+    return state, due(state, now)
+
+
+def replay(state: TaskState, events: Iterable[t.Logged]) -> TaskState:
+    """Apply a log in order."""
+    for logged in events:
+        state, _ = step(state, logged.event, logged.time)
+    return state
+
+
+def due(state: TaskState, now: int) -> tuple[Command, ...]:
+    """Who owes which act at time `now`, sorted by account."""
+    if state.phase == Phase.NONE or state.over:
+        return ()
+    if now > state.deadline:
+        return (Command("advance"),)
+    return tuple(Command(act, account) for act, account in _open_acts(state))
+
+
+def _open_acts(state: TaskState) -> list[tuple[str, Address]]:
+    here, validators = state.round, state.accounts(Role.VALIDATOR)
+    if state.phase == Phase.COMMIT:
+        return [("commit", a) for a in state.active_trainers() if a not in here.commits]
+    if state.phase == Phase.REVEAL:
+        return [("reveal", a) for a in here.missed]
+    if state.phase == Phase.SCORE:
+        return [("commit_scores", a) for a in validators if a not in here.score_commits]
+    if state.phase == Phase.SCORE_REVEAL:
+        owing = set(here.score_commits) - set(here.score_reveals)
+        return [("reveal_scores", a) for a in sorted(owing, key=str.lower)]
+    if state.phase == Phase.ATTEST:
+        return [("attest", a) for a in validators if a not in here.attestations]
+    return []
+
+
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise ProtocolError(fault)
+
+
+def _put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    return {**mapping, key: value}
+
+
+def _in_round(state: TaskState, phase: Phase, number: int, what: str) -> RoundState:
+    """The current round, after checking that `what` may happen in it now."""
+    _require(
+        state.phase == phase and state.number == number,
+        f"{what} of round {number} in the {state.phase.name} phase of round {state.number}",
+    )
+    return state.round
+
+
+def _with_round(state: TaskState, changed: RoundState) -> TaskState:
+    return replace(state, rounds=_put(state.rounds, changed.number, changed))
+
+
+@singledispatch
+def _apply(event: object, state: TaskState) -> TaskState:
+    return state
+
+
+@_apply.register
+def _(event: t.TaskCreated, state: TaskState) -> TaskState:
+    if state.task_id not in (bytes(32), event.task_id):
+        return state
+    _require(state.params is None, "the task is created twice")
+    return replace(state, task_id=event.task_id, params=event.params)
+
+
+@_apply.register
+def _(event: t.Joined, state: TaskState) -> TaskState:
+    known = state.members.get(event.account)
+    _require(known is None or known.left, f"{event.account} joins twice")
+    _require(not state.over, f"{event.account} joins after the end")
+    member = Member(event.role, event.stake, since=state.number + 1)
+    return replace(state, members=_put(state.members, event.account, member))
+
+
+@_apply.register
+def _(event: t.Left, state: TaskState) -> TaskState:
+    _require(event.account in state.members, f"{event.account} leaves without having joined")
+    left = replace(state.members[event.account], left=True)
+    return replace(state, members=_put(state.members, event.account, left))
+
+
+@_apply.register
+def _(event: t.PhaseStarted, state: TaskState) -> TaskState:
+    phase, number = event.phase, event.round
+    if phase == Phase.JOINING:
+        legal = state.phase == Phase.NONE and number == 0
+    elif phase == Phase.COMMIT:
+        begun = state.rounds.get(state.number)
+        ended = state.number == 0 or (begun is not None and (begun.void or begun.settled))
+        legal = number == state.number + 1 and bool(ended)
+    else:
+        place = _ORDER.index(phase) if phase in _ORDER else 0
+        legal = number == state.number and place > 0 and state.phase == _ORDER[place - 1]
+    _require(legal, f"phase {phase.name} of round {number} follows {state.phase.name}")
+    state = replace(state, phase=phase, number=number, deadline=event.deadline)
+    return _with_round(state, RoundState(number, state.head)) if phase == Phase.COMMIT else state
+
+
+@_apply.register
+def _(event: t.Committed, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.COMMIT, event.round, "a commitment")
+    _require(event.trainer in state.active_trainers(), f"{event.trainer} is no active trainer")
+    _require(event.trainer not in here.commits, f"{event.trainer} commits twice")
+    commits = _put(here.commits, event.trainer, event.commitment)
+    return _with_round(state, replace(here, commits=commits))
+
+
+@_apply.register
+def _(event: t.Revealed, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.REVEAL, event.round, "a reveal")
+    _require(event.trainer in here.commits, f"{event.trainer} reveals without a commitment")
+    _require(event.trainer not in here.reveals, f"{event.trainer} reveals twice")
+    return _with_round(state, replace(here, reveals=_put(here.reveals, event.trainer, event)))
+
+
+@_apply.register
+def _(event: t.ScoresCommitted, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.SCORE, event.round, "a score commitment")
+    _require(event.validator in state.committee(), f"{event.validator} is no validator")
+    _require(event.validator not in here.score_commits, f"{event.validator} scores twice")
+    commits = _put(here.score_commits, event.validator, event.commitment)
+    return _with_round(state, replace(here, score_commits=commits))
+
+
+@_apply.register
+def _(event: t.ScoresRevealed, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.SCORE_REVEAL, event.round, "a score reveal")
+    _require(event.validator in here.score_commits, f"{event.validator} reveals uncommitted scores")
+    _require(event.validator not in here.score_reveals, f"{event.validator} reveals scores twice")
+    reveals = _put(here.score_reveals, event.validator, event.scores)
+    return _with_round(state, replace(here, score_reveals=reveals))
+
+
+@_apply.register
+def _(event: t.Attested, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.ATTEST, event.round, "an attestation")
+    _require(event.validator in state.committee(), f"{event.validator} is no validator")
+    _require(event.validator not in here.attestations, f"{event.validator} attests twice")
+    attestations = _put(here.attestations, event.validator, event)
+    return _with_round(state, replace(here, attestations=attestations))
+
+
+@_apply.register
+def _(event: t.RoundSettled, state: TaskState) -> TaskState:
+    here = _in_round(state, Phase.ATTEST, event.round, "a settlement")
+    stakes = state.committee()
+    agreed = [a for a in here.attestations.values() if a.digest == event.digest]
+    weight = sum(stakes[a.validator] for a in agreed)
+    quorum = weight * 10_000 >= state.rules.quorum_bps * sum(stakes.values())
+    _require(bool(agreed) and quorum, f"round {event.round} settles without a quorum")
+    _require(event.paid <= state.budget(), f"round {event.round} pays more than its budget")
+    state = replace(state, allocated=state.allocated + event.paid)
+    return _with_round(state, replace(here, settled=agreed[0].result))
+
+
+@_apply.register
+def _(event: t.RoundVoided, state: TaskState) -> TaskState:
+    _require(state.number == event.round, f"round {event.round} is voided out of turn")
+    _require(state.round.settled is None, f"round {event.round} is voided after settlement")
+    return _with_round(state, replace(state.round, void=True))
+
+
+@_apply.register
+def _(event: t.ModelPublished, state: TaskState) -> TaskState:
+    _require(event.version not in state.versions, f"version {event.version} is published twice")
+    _require(event.parent == state.head, f"version {event.version} has a wrong parent")
+    return replace(state, versions=_put(state.versions, event.version, event), head=event.version)
+
+
+@_apply.register
+def _(event: t.ModelRolledBack, state: TaskState) -> TaskState:
+    _require(event.version in state.versions, f"rolled back to unknown version {event.version}")
+    state = replace(state, head=event.version)
+    here = state.rounds.get(state.number)
+    if state.phase == Phase.COMMIT and here is not None:
+        _require(not here.commits, "rolled back in the middle of a round")
+        return _with_round(state, replace(here, parent=event.version))
+    return state
+
+
+@_apply.register
+def _(event: t.Sanctioned, state: TaskState) -> TaskState:
+    member = state.members.get(event.account)
+    _require(member is not None, f"{event.account} is sanctioned but no member")
+    assert member is not None
+    _require(event.strikes > member.strikes, f"{event.account} is sanctioned twice for one fault")
+    changed = replace(
+        member,
+        strikes=event.strikes,
+        slashed=member.slashed + event.slashed,
+        expelled=event.expelled,
+    )
+    return replace(state, members=_put(state.members, event.account, changed))
+
+
+@_apply.register
+def _(event: t.Claimed, state: TaskState) -> TaskState:
+    before = state.claimed.get(event.account, 0)
+    _require(event.cumulative == before + event.amount, f"{event.account} claims a wrong amount")
+    _require(
+        sum(state.claimed.values()) + event.amount <= state.allocated,
+        f"{event.account} claims more than was allocated",
+    )
+    return replace(state, claimed=_put(state.claimed, event.account, event.cumulative))
+
+
+@_apply.register
+def _(event: t.TaskFinished, state: TaskState) -> TaskState:
+    _require(state.number > 0 and not state.over, "the task finishes out of turn")
+    return replace(state, phase=Phase.FINISHED)
+
+
+@_apply.register
+def _(event: t.TaskCancelled, state: TaskState) -> TaskState:
+    _require(state.phase == Phase.JOINING, "the task is cancelled after it began")
+    return replace(state, phase=Phase.CANCELLED)
+
+
+@_apply.register
+def _(event: t.Refunded, state: TaskState) -> TaskState:
+    _require(state.over and not state.refunded, "a refund before the end, or a second one")
+    _require(event.amount <= state.rules.pool - state.allocated, "a refund of allocated money")
+    return replace(state, refunded=event.amount)

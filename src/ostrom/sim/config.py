@@ -1,0 +1,67 @@
+"""What a simulated federation is made of, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ostrom.codec import format_mechanisms, parse_mechanisms
+from ostrom.errors import InputError
+from ostrom.sim.behaviours import parse_attack
+from ostrom.spec import first_line
+
+POOL = 10_000 * 10**18
+TRAINER_STAKE = 100 * 10**18
+VALIDATOR_STAKE = 1_000 * 10**18
+
+
+class RunConfig(BaseModel):
+    """A federation: its data, its parties, its mechanisms and its seed.
+
+    `skew` is a partition text such as `emphasis(share=0.9)`; `attack` names behaviours such as
+    `sign_flip(trainers=2)|silent_validator`; `samples` caps the training images; `workers` is the
+    number of training processes and never changes the bytes of a run.
+
+    >>> RunConfig(dataset="digits", clients=5).rounds
+    10
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = "mnist"
+    clients: int = Field(default=10, ge=1, le=100_000)
+    skew: str = "emphasis(share=0.9)"
+    rounds: int = Field(default=10, ge=1, le=10_000)
+    model: str = "federated_net"
+    algorithm: str = "fedavg"
+    aggregation: str = "mean"
+    scorer: str = "leave_one_out"
+    incentive: str = "proportional"
+    validators: int = Field(default=4, ge=1, le=64)
+    attack: str = "none"
+    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    workers: int | None = Field(default=None, ge=1, le=256)
+    samples: int | None = Field(default=None, ge=1)
+
+    @field_validator("skew", "model", "algorithm", "aggregation", "scorer", "incentive", "attack")
+    @classmethod
+    def _canonical(cls, text: str) -> str:
+        return format_mechanisms(parse_mechanisms(text))
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse what no task could hold."""
+        parse_attack(self.attack, self.clients, self.validators)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> RunConfig:
+        """A config from plain fields.
+
+        Raises:
+            InputError: the first field that cannot be, in one line.
+        """
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise InputError(first_line(error)) from None

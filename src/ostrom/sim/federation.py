@@ -1,0 +1,213 @@
+"""A federation in one process: every role's step, one clock, one ledger, one store.
+
+The steps are the ones that a long-running node takes. What is simulated is time (it jumps to the
+next deadline when nobody has anything to do), the network (there is none) and the parties' secrets
+(they follow from the seed), so that one seed is one schedule and gives one chain, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from ostrom.chain.embedded import EmbeddedLedger
+from ostrom.errors import ContractError
+from ostrom.node import (
+    Action,
+    Sealed,
+    Trainer,
+    Validator,
+    ValidatorMemory,
+    sponsor_step,
+    trainer_step,
+    validator_step,
+)
+from ostrom.node.trainer import seal, seal_content
+from ostrom.node.validator import score_updates
+from ostrom.protocol import TaskState, step
+from ostrom.registry import load_model, parent_of_round
+from ostrom.sim.behaviours import garbage, lie, parse_attack, twist, withhold
+from ostrom.sim.desk import Desk, Spending, is_stale
+from ostrom.sim.stopwatch import Stopwatch
+from ostrom.sim.world import World, holdout_value
+from ostrom.storage import Store
+from ostrom.training import local_algorithm, train_cohort
+from ostrom.types import Address, IntVector, Phase, Role, Update
+
+TrainedHook = Callable[[int, IntVector, dict[Address, Update]], None]
+"""Called with the round, its parent parameters and the honest updates, once they are trained."""
+
+
+@dataclass
+class Federation:
+    """The running simulation. `tick` lets everybody act once."""
+
+    world: World
+    ledger: EmbeddedLedger
+    store: Store
+    desk: Desk
+    state: TaskState
+    watch: Stopwatch
+    workers: int = 1
+    on_trained: TrainedHook = lambda *_: None
+    spending: Spending = field(default_factory=Spending)
+    _block: int = -1
+    _trained: tuple[int, dict[Address, Update]] = (0, {})
+    _sealed: dict[Address, dict[int, Sealed]] = field(default_factory=dict)
+    _scores: dict[Address, ValidatorMemory] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config = self.world.config
+        self._casting = parse_attack(config.attack, config.clients, config.validators)
+        self._trainers = [self._trainer(i) for i in range(config.clients)]
+        self._validators = [self._validator(i) for i in range(config.validators)]
+        self.read_events()
+
+    def read_events(self) -> None:
+        """Apply what the chain has logged since the last look."""
+        for logged in self.ledger.events(self._block + 1, self.ledger.block_number):
+            self.state, _ = step(self.state, logged.event, logged.time)
+        self._block = self.ledger.block_number
+
+    def tick(self) -> bool:
+        """Let every party act once, in an order that the seed decides.
+
+        Where nobody has anything to do, time passes. False once the task is over and all is paid.
+        """
+        moved = self._deliver(self._wishes())
+        if not moved and not self.state.over:
+            self._wait()
+        return moved
+
+    def _wishes(self) -> list[Action]:
+        now, state = self.ledger.now(), self.state
+        overdue = now > state.deadline
+        rng = np.random.default_rng([self.world.config.seed, self.ledger.block_number])
+        wishes: list[Action] = []
+        for i in rng.permutation(len(self._trainers)):
+            wishes += withhold(self._train(i), self._casting.trainers.get(i), overdue=overdue)
+        for i in rng.permutation(len(self._validators)):
+            wishes += lie(self._validate(i, now), self._casting.validators.get(i))
+        with self.watch.stage("store"):
+            return wishes + list(sponsor_step(self.store, state, now=now))
+
+    def _deliver(self, actions: list[Action]) -> bool:
+        """Send what is still worth sending; True if a block was made."""
+        moved = False
+        for batch in self.desk.batches(actions):
+            if is_stale(batch, self.state):
+                continue
+            try:
+                with self.watch.stage("chain"):
+                    receipt = self.desk.send(batch)
+            except ContractError as refusal:
+                self.spending.refusals.append(str(refusal))
+                continue
+            moved = True
+            self.spending.add(batch, receipt)
+            self.read_events()
+        return moved
+
+    def _wait(self) -> None:
+        """Jump to the next moment at which somebody may have something to do."""
+        target = self.state.deadline + 1
+        if self.state.phase == Phase.ATTEST:
+            seats = max(1, len(self.state.accounts(Role.VALIDATOR)))
+            target = min(target, self.ledger.now() + self.state.rules.attest_time // (2 * seats))
+        self.ledger.advance_time(max(1, target - self.ledger.now()))
+        self.read_events()
+
+    def _trainer(self, index: int) -> Trainer:
+        return Trainer(
+            address=self.world.keys.trainers[index].address,
+            train=partial(self._update_of, index),
+            store=self.store,
+            salt=partial(self.world.secret, "salt", "trainer", index),
+        )
+
+    def _validator(self, index: int) -> Validator:
+        value = holdout_value(self.world.model, self.world.holdouts[index])
+        return Validator(
+            address=self.world.keys.validators[index].address,
+            value=value,
+            store=self.store,
+            salt=partial(self.world.secret, "salt", "validator", index),
+            spec=self.world.spec,
+        )
+
+    def _train(self, index: int) -> list[Action]:
+        me, state = self._trainers[index], self.state
+        memory = self._sealed.setdefault(me.address, {})
+        if state.number not in memory and self._needs_update(me.address):
+            memory[state.number] = self._seal(index)
+        with self.watch.stage("store"):
+            kept, actions = trainer_step(me, memory, state)
+        self._sealed[me.address] = dict(kept)
+        return actions
+
+    def _needs_update(self, address: Address) -> bool:
+        """True if the trainer must have an update now; after a restart it makes it again."""
+        here = self.state.round
+        if self.state.phase == Phase.COMMIT:
+            return address not in here.commits and address in self.state.active_trainers()
+        return self.state.phase == Phase.REVEAL and address in here.missed
+
+    def _seal(self, index: int) -> Sealed:
+        """The update that this trainer commits to, by its behaviour."""
+        mechanism, state = self._casting.trainers.get(index), self.state
+        name = mechanism.name if mechanism else ""
+        source = self._victim(index) if name == "copy" else index
+        sealed = seal(self._trainers[source], state)
+        own_salt = self._trainers[index].salt(state.number)
+        content = sealed.content
+        if name == "garbage":
+            content = garbage(self.world.secret("garbage", state.number, index), len(content))
+        return seal_content(content, replace(sealed.opening, salt=own_salt))
+
+    def _victim(self, index: int) -> int:
+        """The first trainer whose update is its own."""
+        others = (i for i in range(len(self._trainers)) if i not in self._casting.trainers)
+        return next(others, (index + 1) % len(self._trainers))
+
+    def _update_of(self, index: int, state: TaskState) -> Update:
+        if self._trained[0] != state.number:
+            self._trained = (state.number, self._train_all(state))
+        update = self._trained[1][self.world.keys.trainers[index].address]
+        return twist(update, self._casting.trainers.get(index))
+
+    def _train_all(self, state: TaskState) -> dict[Address, Update]:
+        """Train every active trainer's update of this round in one cohort."""
+        world = self.world
+        with self.watch.stage("store"):
+            model = load_model(self.store, parent_of_round(state), world.spec)
+        parameters = model["parameters"]
+        active = [a for a in state.active_trainers() if a in world.trainers]
+        indices = [world.trainers[a] for a in active]
+        with self.watch.stage("training"):
+            updates = train_cohort(
+                world.model,
+                local_algorithm(world.spec.algorithm),
+                parameters,
+                [world.shares[i].train for i in indices],
+                [world.training_seed(state.number, i) for i in indices],
+                workers=self.workers,
+            )
+        trained = dict(zip(active, updates))
+        with self.watch.stage("evaluation"):
+            self.on_trained(state.number, parameters, trained)
+        return trained
+
+    def _validate(self, index: int, now: int) -> list[Action]:
+        me, state = self._validators[index], self.state
+        memory = self._scores.get(me.address, ValidatorMemory())
+        if state.phase == Phase.SCORE_REVEAL and memory.round != state.number:
+            if me.address in state.round.score_commits:
+                memory = ValidatorMemory(state.number, score_updates(me, state))
+        stage = "scoring" if state.phase == Phase.SCORE else "aggregation"
+        with self.watch.stage(stage):
+            memory, actions = validator_step(me, memory, state, now=now)
+        self._scores[me.address] = memory
+        return actions

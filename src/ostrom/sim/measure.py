@@ -1,0 +1,95 @@
+"""What a run measures beside the chain: models on test data, and the rows of its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ostrom.errors import StoreError
+from ostrom.node.evidence import read_document, update_file_size
+from ostrom.protocol import RoundState, TaskState
+from ostrom.registry import load_model
+from ostrom.settlement import decode_record
+from ostrom.sim.desk import Spending
+from ostrom.sim.folder import Row
+from ostrom.sim.world import World
+from ostrom.storage import Store
+from ostrom.training import Metrics, evaluate
+from ostrom.types import Address, IntVector, Update
+
+INT32 = np.iinfo(np.int32)
+
+
+def measure_clients(
+    world: World, parameters: IntVector, updates: Mapping[Address, Update]
+) -> dict[Address, Row]:
+    """Each trainer's local model on its own local test data, as the paper measures clients.
+
+    Updates that are no change of the parameters (statistics) have no local model.
+    """
+    rows: dict[Address, Row] = {}
+    for address, update in updates.items():
+        test = world.shares[world.trainers[address]].test
+        if update.values.shape != parameters.shape or not len(test):
+            continue
+        moved = parameters.astype(np.int64) + update.values
+        local = np.clip(moved, INT32.min, INT32.max).astype(np.int32)
+        metrics = evaluate(world.model, local, test)
+        rows[address] = {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
+    return rows
+
+
+def measure_version(world: World, store: Store, state: TaskState, version: int) -> Metrics:
+    """A published model on the global test data."""
+    tensors = load_model(store, state.versions[version], world.spec)
+    return evaluate(world.model, tensors["parameters"], world.parts.test)
+
+
+def metrics_row(metrics: Metrics) -> Row:
+    """The headline numbers of a model."""
+    names = ("accuracy", "loss", "precision", "recall", "f1")
+    return {name: getattr(metrics, name) for name in names}
+
+
+def round_row(
+    here: RoundState,
+    *,
+    store: Store,
+    world: World,
+    clients: Mapping[Address, Row],
+    spent: Spending,
+) -> Row:
+    """One round as history keeps it, without the global model's metrics."""
+    trainers = _trainers(here, store)
+    for address, row in clients.items():
+        trainers.setdefault(address, {}).update(row)
+    size = update_file_size(world.spec.update_length, world.spec.dtype)
+    return {
+        "round": here.number,
+        "void": here.void,
+        "gas": dict(spent.gas),
+        "bytes": {"updates": size * len(here.reveals), "calldata": spent.calldata},
+        "refusals": spent.refusals,
+        "trainers": trainers,
+        "client_accuracy": _mean(clients, "client_accuracy"),
+        "client_loss": _mean(clients, "client_loss"),
+    }
+
+
+def _trainers(here: RoundState, store: Store) -> dict[str, Any]:
+    """What the round's record says of each trainer."""
+    if here.settled is None:
+        return {}
+    try:
+        record = decode_record(read_document(store, here.settled.record))
+    except StoreError:
+        return {}
+    wanted = ("check", "score", "payout", "samples")
+    return {row["trainer"]: {key: row[key] for key in wanted} for row in record["updates"]}
+
+
+def _mean(rows: Mapping[Address, Row], name: str) -> float | None:
+    values = [row[name] for row in rows.values()]
+    return float(np.mean(values)) if values else None

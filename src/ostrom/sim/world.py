@@ -1,0 +1,149 @@
+"""All that a config determines before the first block: data, parties, model and spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ostrom.aggregation import pipeline
+from ostrom.chain.wallet import Key, simulation_key
+from ostrom.codec import parse_mechanisms, sha256
+from ostrom.data import Dataset, Share, Split, deal, load_dataset, split
+from ostrom.errors import InputError
+from ostrom.incentives import incentive
+from ostrom.sim.config import RunConfig
+from ostrom.spec import Spec, installed_code
+from ostrom.tensors import FRACTION_BITS, quantise
+from ostrom.training import Model, build_model, local_algorithm, losses
+from ostrom.types import Address, Digest, IntVector
+from ostrom.verification import scorer
+from ostrom.verification.scorers import Parameters, Value
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The parties' keys, in their order."""
+
+    sponsor: Key
+    relay: Key
+    trainers: tuple[Key, ...]
+    validators: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """A federation that is ready to start. The same config gives the same world."""
+
+    config: RunConfig
+    spec: Spec
+    model: Model
+    initial: IntVector
+    parts: Split
+    shares: tuple[Share, ...]
+    holdouts: tuple[Dataset, ...]
+    keys: Keys
+
+    @property
+    def trainers(self) -> dict[Address, int]:
+        """Each trainer's index by its address."""
+        return {key.address: i for i, key in enumerate(self.keys.trainers)}
+
+    def secret(self, *words: object) -> Digest:
+        """32 bytes that follow from the seed: salts and training seeds of a simulation."""
+        return sha256(f"ostrom simulation {self.config.seed} {words}".encode())
+
+    def training_seed(self, number: int, index: int) -> int:
+        """The seed of one trainer's local training in one round."""
+        return int.from_bytes(self.secret("train", number, index)[:8], "big")
+
+
+def build_world(config: RunConfig) -> World:
+    """Load the data, deal them, and derive everything else from the seed.
+
+    Raises:
+        InputError: unknown names, or too few data for so many parties.
+    """
+    config = preset(config)
+    stream = partial(np.random.default_rng, np.random.SeedSequence(config.seed))
+    parts = _capped(split(load_dataset(config.dataset), stream()), config.samples)
+    shares = deal(config.skew, parts, n=config.clients, rng=stream())
+    shape, classes = parts.train.shape, parts.train.classes
+    model = build_model(config.model, shape=shape, classes=classes)
+    return World(
+        config=config,
+        spec=_spec(config, model),
+        model=model,
+        initial=quantise(model.initial(config.seed)),
+        parts=parts,
+        shares=tuple(shares),
+        holdouts=_holdouts(parts.dev, config.validators),
+        keys=build_keys(config),
+    )
+
+
+def preset(config: RunConfig) -> RunConfig:
+    """Fill in what a one-round closed-form algorithm implies: its model, its rule, its rounds.
+
+    >>> preset(RunConfig(algorithm="ridge")).aggregation.split("|")[0]
+    'sum'
+    """
+    (algorithm,) = parse_mechanisms(config.algorithm)
+    if algorithm.name != "ridge" or config.aggregation != "mean":
+        return config
+    model = config.model if config.model.startswith("ridge") else "ridge_features"
+    return config.model_copy(update={"model": model, "aggregation": "sum", "rounds": 1})
+
+
+def _capped(parts: Split, samples: int | None) -> Split:
+    if samples is None:
+        return parts
+    train = parts.train.subset(np.arange(min(samples, len(parts.train))))
+    return Split(train, parts.dev, parts.local_test, parts.test)
+
+
+def _holdouts(dev: Dataset, validators: int) -> tuple[Dataset, ...]:
+    if len(dev) < validators:
+        raise InputError(f"{len(dev)} holdout examples are too few for {validators} validators")
+    return tuple(dev.subset(part) for part in np.array_split(np.arange(len(dev)), validators))
+
+
+def build_keys(config: RunConfig) -> Keys:
+    """The keys that a simulation of that seed uses; whoever knows the seed knows them."""
+    key: Callable[[str], Key] = partial(simulation_key, config.seed)
+    return Keys(
+        sponsor=key("sponsor"),
+        relay=key("relay"),
+        trainers=tuple(key(f"trainer-{i}") for i in range(config.clients)),
+        validators=tuple(key(f"validator-{i}") for i in range(config.validators)),
+    )
+
+
+def _spec(config: RunConfig, model: Model) -> Spec:
+    algorithm = local_algorithm(config.algorithm)
+    incentive(config.incentive)
+    scorer(config.scorer)
+    return Spec(
+        model=model.text,
+        shape=model.shape,
+        classes=model.classes,
+        parameters=model.parameters,
+        update_length=model.parameters,
+        fraction_bits=FRACTION_BITS,
+        algorithm=algorithm.text,
+        aggregation=pipeline(config.aggregation).text,
+        scorer=config.scorer,
+        incentive=config.incentive,
+        code=installed_code(),
+    )
+
+
+def holdout_value(model: Model, holdout: Dataset) -> Value:
+    """How a validator rates models: minus their mean loss on its own holdout."""
+
+    def value(parameters: Parameters) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return -losses(model, parameters, holdout)
+
+    return value

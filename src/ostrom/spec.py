@@ -1,0 +1,109 @@
+"""The spec: the canonical document that says what every party of a task computes.
+
+A task's parameters hold the spec's digest, so nobody can change it later. It names the model, the
+local algorithm, the aggregation pipeline, the checks, the scorer and the incentive by canonical
+text, and pins the code that settles rounds by hash: what is named must be installed locally, and
+nothing is ever loaded from the chain or the store.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ostrom.codec import Document, decode_document, encode_document, sha256
+from ostrom.errors import InputError
+
+FORMAT = "ostrom/spec/1"
+
+EXACT_CODE = ("codec", "tensors", "aggregation", "incentives", "verification", "settlement")
+"""The modules and packages that a validator recomputes a round with."""
+
+
+class Spec(BaseModel):
+    """What a task computes.
+
+    `shape` is one sample's shape, `parameters` the length of the model vector, `update_length` and
+    `dtype` the update tensor. `validators_bps` is the validators' share of a round's budget.
+
+    >>> Spec.decode(example().encode()) == example()
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: Literal["ostrom/spec/1"] = FORMAT
+    model: str
+    shape: tuple[int, ...] = Field(min_length=1, max_length=4)
+    classes: int = Field(ge=2, le=100_000)
+    parameters: int = Field(ge=1, le=1 << 31)
+    update_length: int = Field(ge=1, le=1 << 31)
+    dtype: Literal["int32", "int64"] = "int32"
+    fraction_bits: int = Field(default=20, ge=0, le=30)
+    algorithm: str
+    aggregation: str
+    checks: str = "range(abs=64)|norm(max=1000)|duplicate"
+    scorer: str = "leave_one_out"
+    incentive: str = "proportional"
+    privacy: str = "none"
+    samples_max: int = Field(default=1_000_000, ge=1, le=1 << 30)
+    validators_bps: int = Field(default=1_000, ge=0, le=10_000)
+    code: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    def encode(self) -> bytes:
+        """The canonical document."""
+        return encode_document(self.model_dump(mode="json"))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Spec:
+        """Read a spec.
+
+        Raises:
+            CodecError: the bytes are no canonical document.
+            InputError: the document is no spec that this version understands.
+        """
+        document: Document = decode_document(data)
+        if isinstance(document, dict) and isinstance(document.get("shape"), list):
+            document["shape"] = tuple(document["shape"])
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise InputError(f"not a spec: {first_line(error)}") from None
+
+
+def first_line(error: ValidationError) -> str:
+    """The first fault that pydantic found, in one line: which field, and what is wrong."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"]) or "document"
+    return f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+@cache
+def installed_code() -> str:
+    """The sha2-256, in hexadecimal, over the sources that settle a round on this machine."""
+    root = resources.files("ostrom")
+    hashes: list[str] = []
+    for name in EXACT_CODE:
+        place = root / name
+        files = sorted(place.iterdir(), key=lambda f: f.name) if place.is_dir() else []
+        for file in files or [root / f"{name}.py"]:
+            if file.name.endswith(".py"):
+                hashes.append(f"{name}/{file.name}:{sha256(file.read_bytes()).hex()}")
+    return sha256("\n".join(hashes).encode()).hex()
+
+
+def example() -> Spec:
+    """A small spec, for documentation and tests."""
+    return Spec(
+        model="logistic",
+        shape=(8, 8),
+        classes=10,
+        parameters=650,
+        update_length=650,
+        algorithm="fedavg(epochs=1)",
+        aggregation="mean",
+        code=installed_code(),
+    )

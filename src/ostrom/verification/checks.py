@@ -1,0 +1,156 @@
+"""From revealed bytes to a `Verdict`, the same on every machine.
+
+| check | refuses | a strike? |
+|---|---|---|
+| available | content that nobody serves | no: nobody can prove who withheld it |
+| samples | a sample count outside 1..samples_max | yes |
+| decodes | bytes that are no canonical integer tensor of the spec's dtype and length | yes |
+| chunk_root | a chunk root that is not the tensor's | yes |
+| zero | an update of nothing but zeros | no |
+| range(abs) | a value beyond +-abs, in the model's units | yes |
+| norm(max) | an Euclidean norm beyond max, in the model's units | no |
+| duplicate | the very update of a trainer whose reveal stands earlier in the log | no |
+
+Strikes are for what the bytes prove and an honest trainer never does. A large norm or an odd
+direction may be unusual data: such an update is left out of the sum and nobody loses stake for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ostrom.codec import Mechanism, parse_mechanisms
+from ostrom.errors import InputError, TensorError
+from ostrom.spec import Spec
+from ostrom.tensors import chunk_root, decode_tensors
+from ostrom.types import Address, Digest, IntVector, Revealed, Verdict
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A verdict with the decoded update, None where it was refused."""
+
+    verdict: Verdict
+    values: IntVector | None
+    samples: int
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The limits that a spec's `checks` text sets, as integers in fixed point."""
+
+    value_max: int | None = None
+    norm_squared_max: int | None = None
+    duplicates: bool = False
+
+
+def bounds(spec: Spec) -> Bounds:
+    """Read the spec's `checks` text.
+
+    Raises:
+        InputError: an unknown check or argument.
+
+    >>> from ostrom.spec import example
+    >>> bounds(example()).value_max == 64 << 20
+    True
+    """
+    found = {m.name: m for m in parse_mechanisms(spec.checks)} if spec.checks else {}
+    unknown = set(found) - {"range", "norm", "duplicate"}
+    if unknown:
+        raise InputError(f"unknown check {min(unknown)!r}: there are range, norm and duplicate")
+    value, norm = _fixed(found.get("range"), "abs", spec), _fixed(found.get("norm"), "max", spec)
+    return Bounds(
+        value_max=None if value is None else math.floor(value),
+        norm_squared_max=None if norm is None else math.floor(norm * norm),
+        duplicates="duplicate" in found,
+    )
+
+
+def _fixed(mechanism: Mechanism | None, argument: str, spec: Spec) -> Fraction | None:
+    if mechanism is None:
+        return None
+    value = mechanism.arguments.get(argument)
+    if set(mechanism.arguments) != {argument} or isinstance(value, str) or value is None:
+        raise InputError(f"write the check {mechanism.name!r} as {mechanism.name}({argument}=1.0)")
+    return Fraction(str(value)) * (1 << spec.fraction_bits)
+
+
+def check_update(revealed: Revealed, content: bytes | None, spec: Spec) -> Checked:
+    """Check one update by itself.
+
+    Args:
+        revealed: what the trainer opened on the chain.
+        content: the update file, already verified against its CID; None if nobody serves it.
+        spec: the task's spec.
+    """
+
+    def refuse(check: str, reason: str, *, strike: bool = False) -> Checked:
+        return Checked(Verdict(revealed.trainer, check, reason, strike), None, revealed.samples)
+
+    if not 1 <= revealed.samples <= spec.samples_max:
+        reason = f"{revealed.samples} samples, allowed are 1 to {spec.samples_max}"
+        return refuse("samples", reason, strike=True)
+    if content is None:
+        return refuse("available", "nobody serves the update")
+    shape = {"update": (np.dtype(spec.dtype), (spec.update_length,))}
+    try:
+        values = decode_tensors(content, expect=shape)["update"]
+    except TensorError as error:
+        return refuse("decodes", str(error), strike=True)
+    if chunk_root(values) != revealed.chunk_root:
+        return refuse("chunk_root", "the revealed chunk root is not the update's", strike=True)
+    for check, fault, reason, strike in _FAULTS:
+        if fault(values, bounds(spec)):
+            return refuse(check, reason, strike=strike)
+    return Checked(Verdict(revealed.trainer), values, revealed.samples)
+
+
+def _beyond_range(values: IntVector, limits: Bounds) -> bool:
+    top = limits.value_max
+    return top is not None and (int(values.max()) > top or int(values.min()) < -top)
+
+
+def _beyond_norm(values: IntVector, limits: Bounds) -> bool:
+    top = limits.norm_squared_max
+    if top is None:
+        return False
+    # 16-bit halves keep every partial sum of squares far below 2**63.
+    whole = values.astype(np.int64)
+    high, low = whole >> 16, whole & 0xFFFF
+    if int(np.abs(high).max()) >= 1 << 16:
+        return sum(int(v) ** 2 for v in values.tolist()) > top
+    parts = [int((high * high).sum()), int((high * low).sum()), int((low * low).sum())]
+    return (parts[0] << 32) + (parts[1] << 17) + parts[2] > top
+
+
+_FAULTS: tuple[tuple[str, Callable[[IntVector, Bounds], bool], str, bool], ...] = (
+    ("zero", lambda values, _: not values.any(), "every value is zero", False),
+    ("range", _beyond_range, "a value is beyond the spec's range", True),
+    ("norm", _beyond_norm, "the norm is beyond the spec's bound", False),
+)
+
+
+def check_round(
+    reveals: Sequence[Revealed], contents: Mapping[Address, bytes | None], spec: Spec
+) -> list[Checked]:
+    """Check a round's updates, in the order of the log, which decides who is the duplicate.
+
+    Returns:
+        One `Checked` per reveal, sorted by trainer address.
+    """
+    seen: dict[Digest, Address] = {}
+    checked: list[Checked] = []
+    for revealed in reveals:
+        one = check_update(revealed, contents.get(revealed.trainer), spec)
+        if one.verdict.accepted and bounds(spec).duplicates:
+            first = seen.setdefault(revealed.chunk_root, revealed.trainer)
+            if first != revealed.trainer:
+                fault = Verdict(revealed.trainer, "duplicate", f"the very update of {first}")
+                one = Checked(fault, None, revealed.samples)
+        checked.append(one)
+    return sorted(checked, key=lambda one: one.verdict.trainer.lower())
