@@ -16,7 +16,7 @@ lint: $(VENV)/.dev node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports
 
 # The committed artifacts must be what the pinned compiler makes of the sources.
 contracts: node_modules/.installed

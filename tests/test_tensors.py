@@ -225,6 +225,7 @@ def test_adding_a_delta_holds_the_model_inside_int32() -> None:
     ends = np.array([-(2**31), 2**31 - 1, 5], dtype=np.int32)
     huge = np.array([-(2**63), 2**63 - 1, -7], dtype=np.int64)
     assert add_saturating(ends, huge).tolist() == [-(2**31), 2**31 - 1, -2]
+    assert add_saturating(ends, np.stack([huge, huge])).tolist() == [[-(2**31), 2**31 - 1, -2]] * 2
     with pytest.raises(TensorError):
         add_saturating(ends, huge[:2])
 

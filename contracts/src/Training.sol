@@ -107,7 +107,7 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc ITraining
     function commit(bytes32 taskId, uint256 round, bytes32 commitment) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Commit);
-        bytes4 fault = _commit(task_.trainers, taskId, round, msg.sender, commitment);
+        bytes4 fault = _commit(task_.trainers[msg.sender], taskId, round, msg.sender, commitment);
         if (fault != 0) _refuse(fault, taskId, msg.sender);
         clock.commits += 1;
         _save(taskId, task_, clock);
@@ -117,26 +117,27 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     function commitBatch(bytes32 taskId, uint256 round, SignedCommit[] calldata commits) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Commit);
         bytes32 domain = _domainSeparatorV4();
-        uint256 accepted;
+        uint256 skipped;
         for (uint256 i; i < commits.length; ++i) {
             SignedCommit calldata entry = commits[i];
-            bytes4 fault = ITrainingErrors.TrainingBadSignature.selector;
-            bytes32 digest = Hashes.signedCommit(domain, taskId, round, entry.commitment);
+            bytes32 commitment = entry.commitment;
+            bytes32 digest = Hashes.signedCommit(domain, taskId, round, commitment);
             (address trainer, ECDSA.RecoverError wrong,) = ECDSA.tryRecover(digest, entry.r, entry.vs);
-            if (wrong == ECDSA.RecoverError.NoError) {
-                fault = _commit(task_.trainers, taskId, round, trainer, entry.commitment);
-            }
-            if (fault == 0) ++accepted;
-            else emit CommitSkipped(taskId, round, i, fault);
+            bytes4 fault = wrong == ECDSA.RecoverError.NoError
+                ? _commit(task_.trainers[trainer], taskId, round, trainer, commitment)
+                : ITrainingErrors.TrainingBadSignature.selector;
+            if (fault == 0) continue;
+            ++skipped;
+            emit CommitSkipped(taskId, round, i, fault);
         }
-        clock.commits += uint32(accepted);
+        clock.commits += uint32(commits.length - skipped);
         _save(taskId, task_, clock);
     }
 
     /// @inheritdoc ITraining
     function reveal(bytes32 taskId, uint256 round, Opening calldata opening) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Reveal);
-        bytes4 fault = _reveal(task_.trainers, taskId, round, msg.sender, opening);
+        bytes4 fault = _reveal(task_.trainers[msg.sender], taskId, round, msg.sender, opening);
         if (fault != 0) _refuse(fault, taskId, msg.sender);
         clock.reveals += 1;
         _save(taskId, task_, clock);
@@ -145,13 +146,16 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc ITraining
     function revealBatch(bytes32 taskId, uint256 round, TrainerOpening[] calldata openings) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Reveal);
-        uint256 accepted;
+        uint256 skipped;
         for (uint256 i; i < openings.length; ++i) {
-            bytes4 fault = _reveal(task_.trainers, taskId, round, openings[i].trainer, openings[i].opening);
-            if (fault == 0) ++accepted;
-            else emit RevealSkipped(taskId, round, i, fault);
+            TrainerOpening calldata entry = openings[i];
+            address trainer = entry.trainer;
+            bytes4 fault = _reveal(task_.trainers[trainer], taskId, round, trainer, entry.opening);
+            if (fault == 0) continue;
+            ++skipped;
+            emit RevealSkipped(taskId, round, i, fault);
         }
-        clock.reveals += uint32(accepted);
+        clock.reveals += uint32(openings.length - skipped);
         _save(taskId, task_, clock);
     }
 
@@ -160,11 +164,11 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc ITraining
     function commitScores(bytes32 taskId, uint256 round, bytes32 commitment) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Score);
-        uint256 slot = task_.validators[msg.sender];
-        if (slot == 0) revert TrainingNotValidator(taskId, msg.sender);
-        if (Slots.roundOf(slot) == round) revert TrainingAlreadyCommitted(taskId, msg.sender);
+        uint256 word = task_.validators[msg.sender].word;
+        if (word == 0) revert TrainingNotValidator(taskId, msg.sender);
+        if (Slots.roundOf(word) == round) revert TrainingAlreadyCommitted(taskId, msg.sender);
         if (!Slots.isCommitment(commitment)) revert TrainingBadCommitment(taskId, msg.sender);
-        task_.validators[msg.sender] = Slots.packCommitment(round, commitment);
+        task_.validators[msg.sender].word = Slots.packCommitment(round, commitment);
         emit ScoresCommitted(taskId, round, msg.sender, commitment);
         clock.scoreCommits += 1;
         _save(taskId, task_, clock);
@@ -173,11 +177,11 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc ITraining
     function revealScores(bytes32 taskId, uint256 round, bytes32 scores, bytes32 salt) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.ScoreReveal);
-        uint256 slot = task_.validators[msg.sender];
-        if (!Slots.isOpen(slot, round)) revert TrainingNothingToReveal(taskId, msg.sender);
+        uint256 word = task_.validators[msg.sender].word;
+        if (!Slots.isOpen(word, round)) revert TrainingNothingToReveal(taskId, msg.sender);
         bytes32 commitment = Hashes.scores(taskId, round, msg.sender, scores, salt);
-        if (slot != Slots.packCommitment(round, commitment)) revert TrainingWrongOpening(taskId, msg.sender);
-        task_.validators[msg.sender] = Slots.pack(round, Slots.DONE);
+        if (word != Slots.packCommitment(round, commitment)) revert TrainingWrongOpening(taskId, msg.sender);
+        task_.validators[msg.sender].word = Slots.pack(round, Slots.DONE);
         emit ScoresRevealed(taskId, round, msg.sender, scores);
         clock.scoreReveals += 1;
         _save(taskId, task_, clock);
@@ -186,12 +190,12 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc ITraining
     function attest(bytes32 taskId, uint256 round, Result calldata result) external {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Attest);
-        uint256 slot = task_.validators[msg.sender];
-        if (slot == 0) revert TrainingNotValidator(taskId, msg.sender);
-        if (slot == Slots.pack(round, Slots.ATTESTED)) revert TrainingAlreadyAttested(taskId, msg.sender);
+        uint256 word = task_.validators[msg.sender].word;
+        if (word == 0) revert TrainingNotValidator(taskId, msg.sender);
+        if (word == Slots.pack(round, Slots.ATTESTED)) revert TrainingAlreadyAttested(taskId, msg.sender);
         uint256 budget = _budget(task_, clock);
         if (result.paid > budget) revert TrainingRoundBudgetExceeded(taskId, result.paid, budget);
-        task_.validators[msg.sender] = Slots.pack(round, Slots.ATTESTED);
+        task_.validators[msg.sender].word = Slots.pack(round, Slots.ATTESTED);
         clock.attestations += 1;
         bytes32 digest = Hashes.result(taskId, round, result);
         emit Attested(taskId, round, msg.sender, digest, result);
@@ -282,36 +286,33 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
 
     // Inside
 
-    function _commit(
-        mapping(address trainer => uint256) storage slots,
-        bytes32 taskId,
-        uint256 round,
-        address trainer,
-        bytes32 commitment
-    ) private returns (bytes4 fault) {
-        uint256 slot = slots[trainer];
-        if (slot == 0) return ITrainingErrors.TrainingNotTrainer.selector;
-        if (Slots.roundOf(slot) == round) {
-            bool open = Slots.isOpen(slot, round);
-            return open ? ITrainingErrors.TrainingAlreadyCommitted.selector : ITrainingErrors.TrainingActsNextRound.selector;
+    /// @dev Returns the selector of the error, or 0, so that a batch can skip what a call refuses.
+    function _commit(Seat storage seat, bytes32 taskId, uint256 round, address trainer, bytes32 commitment)
+        private
+        returns (bytes4 fault)
+    {
+        uint256 word = seat.word;
+        if (word == 0) return ITrainingErrors.TrainingNotTrainer.selector;
+        if (Slots.roundOf(word) == round) {
+            if (Slots.isOpen(word, round)) return ITrainingErrors.TrainingAlreadyCommitted.selector;
+            return ITrainingErrors.TrainingActsNextRound.selector;
         }
         if (!Slots.isCommitment(commitment)) return ITrainingErrors.TrainingBadCommitment.selector;
-        slots[trainer] = Slots.packCommitment(round, commitment);
+        seat.word = Slots.packCommitment(round, commitment);
         emit Committed(taskId, round, trainer, commitment);
     }
 
-    function _reveal(
-        mapping(address trainer => uint256) storage slots,
-        bytes32 taskId,
-        uint256 round,
-        address trainer,
-        Opening calldata opening
-    ) private returns (bytes4 fault) {
-        uint256 slot = slots[trainer];
-        if (!Slots.isOpen(slot, round)) return ITrainingErrors.TrainingNothingToReveal.selector;
-        bytes32 commitment = Hashes.update(taskId, round, trainer, opening);
-        if (slot != Slots.packCommitment(round, commitment)) return ITrainingErrors.TrainingWrongOpening.selector;
-        slots[trainer] = Slots.pack(round, Slots.DONE);
+    /// @dev As `_commit`. No hash ends like a mark, so one comparison settles round and commitment.
+    function _reveal(Seat storage seat, bytes32 taskId, uint256 round, address trainer, Opening calldata opening)
+        private
+        returns (bytes4 fault)
+    {
+        uint256 word = seat.word;
+        if (word != Slots.packCommitment(round, Hashes.update(taskId, round, trainer, opening))) {
+            if (Slots.isOpen(word, round)) return ITrainingErrors.TrainingWrongOpening.selector;
+            return ITrainingErrors.TrainingNothingToReveal.selector;
+        }
+        seat.word = Slots.pack(round, Slots.DONE);
         emit Revealed(taskId, round, trainer, opening.update, opening.chunkRoot, opening.samples);
     }
 

@@ -70,7 +70,7 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
             if (task_.members[msg.sender].role == Roles.VALIDATOR) {
                 revert TrainingValidatorMustStay(taskId, msg.sender);
             }
-            if (Slots.isOpen(task_.trainers[msg.sender], clock.round)) {
+            if (Slots.isOpen(task_.trainers[msg.sender].word, clock.round)) {
                 revert TrainingOpenCommitment(taskId, msg.sender);
             }
         }
@@ -106,7 +106,7 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         (state.role, state.strikes) = (member_.role, member_.strikes);
         (state.committee, state.stake) = (member_.committee, member_.stake);
         state.seated = _isSeated(task_, account);
-        state.round = Slots.roundOf(task_.trainers[account] | task_.validators[account]);
+        state.round = Slots.roundOf(task_.trainers[account].word | task_.validators[account].word);
         state.claimed = task_.claims[account];
     }
 
@@ -141,7 +141,7 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         uint256 maxTrainers = task_.rules.maxTrainers;
         if (clock.trainers >= maxTrainers) revert TrainingFull(taskId, maxTrainers);
         clock.trainers += 1;
-        task_.trainers[account] = Slots.pack(clock.round, Slots.DONE);
+        task_.trainers[account].word = Slots.pack(clock.round, Slots.DONE);
     }
 
     function _seatValidator(
@@ -156,7 +156,7 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         if (stake < task_.validatorStake) revert TrainingWrongStake(taskId, task_.validatorStake, stake);
         clock.validators += 1;
         task_.seatedStake += stake.toUint128();
-        task_.validators[account] = Slots.pack(0, Slots.DONE);
+        task_.validators[account].word = Slots.pack(0, Slots.DONE);
     }
 
     /// @dev Takes the seat away and takes back what the round expects of it: an open commitment no
@@ -167,32 +167,32 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
     }
 
     function _unseatTrainer(Task storage task_, Clock memory clock, address account) private {
-        uint256 slot = task_.trainers[account];
-        task_.trainers[account] = 0;
+        uint256 word = task_.trainers[account].word;
+        task_.trainers[account].word = 0;
         clock.trainers -= 1;
-        bool open = Slots.isOpen(slot, clock.round);
+        bool open = Slots.isOpen(word, clock.round);
         if (clock.phase == Phase.Commit) {
             if (open) clock.commits -= 1;
-            if (open || Slots.roundOf(slot) < clock.round) clock.active -= 1;
+            if (open || Slots.roundOf(word) < clock.round) clock.active -= 1;
         } else if (clock.phase == Phase.Reveal && open) {
             clock.commits -= 1;
         }
     }
 
     function _unseatValidator(Task storage task_, Clock memory clock, address account) private {
-        uint256 slot = task_.validators[account];
-        task_.validators[account] = 0;
+        uint256 word = task_.validators[account].word;
+        task_.validators[account].word = 0;
         clock.validators -= 1;
         task_.seatedStake -= task_.members[account].stake;
         if (clock.phase == Phase.Score || clock.phase == Phase.ScoreReveal) {
-            if (Slots.isOpen(slot, clock.round)) clock.scoreCommits -= 1;
+            if (Slots.isOpen(word, clock.round)) clock.scoreCommits -= 1;
         } else if (clock.phase == Phase.Attest) {
-            if (slot == Slots.pack(clock.round, Slots.ATTESTED)) clock.attestations -= 1;
+            if (word == Slots.pack(clock.round, Slots.ATTESTED)) clock.attestations -= 1;
         }
     }
 
     function _isSeated(Task storage task_, address account) internal view returns (bool) {
-        return task_.trainers[account] != 0 || task_.validators[account] != 0;
+        return task_.trainers[account].word != 0 || task_.validators[account].word != 0;
     }
 
     /// @dev A permit can be used by anybody before us; then the allowance is there already.

@@ -18,6 +18,11 @@ abstract contract TrainingState is ITraining {
         bool committee;
     }
 
+    /// @dev One word, see Slots; 0 means no seat.
+    struct Seat {
+        uint256 word;
+    }
+
     struct Task {
         Clock clock;
         Rules rules;
@@ -35,9 +40,9 @@ abstract contract TrainingState is ITraining {
         address sponsor;
         address token;
         address membership;
-        // The seats: see Slots. Separate, so that no validator passes for a trainer.
-        mapping(address trainer => uint256) trainers;
-        mapping(address validator => uint256) validators;
+        // Separate, so that no validator passes for a trainer.
+        mapping(address trainer => Seat) trainers;
+        mapping(address validator => Seat) validators;
         mapping(address account => Member) members;
         mapping(address account => uint256) claims;
     }

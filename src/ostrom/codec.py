@@ -30,6 +30,10 @@ DOCUMENT_BYTES_MAX = 1 << 20
 """A document is one raw block, so that its digest alone names its CID."""
 
 INTEGER_MAX = (1 << 53) - 1
+MECHANISMS_CHARACTERS_MAX = 4_096
+"""A spec is a stranger's text: this bounds the time that reading it can take."""
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 DEPTH_MAX = 32
 
 
@@ -70,6 +74,10 @@ def address_bytes(address: Address) -> bytes:
     >>> address_bytes(Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")).hex()[:8]
     '5aaeb605'
     """
+    if not _ADDRESS.fullmatch(address):
+        raise CodecError(
+            f"not an address: {ascii(address)[:64]}; give 0x and 40 hexadecimal digits"
+        )
     return bytes.fromhex(address[2:])
 
 
@@ -120,7 +128,7 @@ def _assert_plain(value: Document, depth: int) -> None:
         return
     if isinstance(value, int):
         if abs(value) > INTEGER_MAX:
-            raise CodecError(f"{value} exceeds 2**53 - 1: write it as a decimal string")
+            raise CodecError("an integer exceeds 2**53 - 1: write it as a decimal string")
     elif isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -180,6 +188,8 @@ def parse_mechanisms(text: str) -> tuple[Mechanism, ...]:
     >>> [m.text for m in parse_mechanisms("nnm( f=2 ) | trimmed_mean(f=2)")]
     ['nnm(f=2)', 'trimmed_mean(f=2)']
     """
+    if len(text) > MECHANISMS_CHARACTERS_MAX:
+        raise InputError(f"a mechanism text has at most {MECHANISMS_CHARACTERS_MAX} characters")
     return tuple(_parse_mechanism(part) for part in text.split("|"))
 
 
@@ -281,6 +291,8 @@ def words(*values: int | bytes | Address) -> bytes:
 
 def _word(value: int | bytes | Address) -> bytes:
     if isinstance(value, int):
+        if not 0 <= value < 1 << 256:
+            raise CodecError("a word holds an integer of 0 to 2**256 - 1")
         return value.to_bytes(32, "big")
     if isinstance(value, str):
         return address_bytes(value).rjust(32, b"\0")

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
-from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from ostrom import types as t
@@ -31,12 +30,15 @@ class Tick:
     """Time has passed and nothing else happened."""
 
 
+ANYONE = Address("")
+
+
 @dataclass(frozen=True)
 class Command:
-    """`account` owes `act` in the current round; an empty account means anyone may."""
+    """`account` owes `act` in the current round; `ANYONE` means that anyone may."""
 
     act: str
-    account: Address = Address("")
+    account: Address = ANYONE
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,6 @@ class Member:
     slashed: int = 0
     expelled: bool = False
     left: bool = False
-
-
-_EMPTY: Mapping[Address, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -111,19 +110,29 @@ class TaskState:
 
     def accounts(self, role: Role) -> tuple[Address, ...]:
         """Members of `role` who may still act, sorted by address."""
-        names = [
-            a for a, m in self.members.items() if m.role == role and not (m.left or m.expelled)
-        ]
-        return tuple(sorted(names, key=str.lower))
+        return tuple(sorted((a for a in self.members if self.may_act(a, role)), key=str.lower))
+
+    def may_act(self, account: Address, role: Role) -> bool:
+        """True if `account` is a member of `role` who has neither left nor been expelled."""
+        m = self.members.get(account)
+        return m is not None and m.role == role and not (m.left or m.expelled)
 
     def active_trainers(self) -> tuple[Address, ...]:
         """Trainers who may commit in the current round, sorted by address."""
-        trainers = self.accounts(Role.TRAINER)
-        return tuple(a for a in trainers if self.members[a].since <= self.number)
+        return tuple(a for a in self.accounts(Role.TRAINER) if self.is_active(a))
+
+    def is_active(self, trainer: Address) -> bool:
+        """True if the trainer may commit in the current round."""
+        seated = self.may_act(trainer, Role.TRAINER)
+        return seated and self.members[trainer].since <= self.number
 
     def committee(self) -> Mapping[Address, int]:
-        """The stake with which each validator joined; it does not shrink with sanctions."""
-        return {a: m.stake for a, m in self.members.items() if m.role == Role.VALIDATOR}
+        """The stake with which each validator joined; it does not shrink with sanctions.
+
+        Whoever left before the first round is no part of it, as in the contract's total.
+        """
+        members = self.members.items()
+        return {a: m.stake for a, m in members if m.role == Role.VALIDATOR and not m.left}
 
     def budget(self) -> int:
         """What the current round may pay at most, in the token's smallest unit, rounded down."""
@@ -132,6 +141,7 @@ class TaskState:
 
 Event: TypeAlias = t.Event | Tick
 
+_ACTS = (t.Committed, t.Revealed, t.ScoresCommitted, t.ScoresRevealed, t.Attested)
 _ORDER = (Phase.COMMIT, Phase.REVEAL, Phase.SCORE, Phase.SCORE_REVEAL, Phase.ATTEST)
 
 
@@ -145,6 +155,8 @@ def step(state: TaskState, event: Event, now: int) -> tuple[TaskState, tuple[Com
     """
     task_id = getattr(event, "task_id", state.task_id)
     if isinstance(event, t.TaskCreated) or task_id == state.task_id:
+        late = isinstance(event, _ACTS) and now > state.deadline
+        _require(not late, f"{type(event).__name__} at {now}, after the deadline {state.deadline}")
         state = _apply(event, state)
     return state, due(state, now)
 
@@ -190,13 +202,22 @@ def _put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     return {**mapping, key: value}
 
 
+def _without(mapping: Mapping[K, V], key: K, kept: Mapping[K, object]) -> Mapping[K, V]:
+    return {k: v for k, v in mapping.items() if k != key or k in kept}
+
+
 def _in_round(state: TaskState, phase: Phase, number: int, what: str) -> RoundState:
     """The current round, after checking that `what` may happen in it now."""
     _require(
         state.phase == phase and state.number == number,
         f"{what} of round {number} in the {state.phase.name} phase of round {state.number}",
     )
+    _require(not _ended(state), f"{what} of round {number} after its end")
     return state.round
+
+
+def _ended(state: TaskState) -> bool:
+    return state.round.void or state.round.settled is not None
 
 
 def _with_round(state: TaskState, changed: RoundState) -> TaskState:
@@ -218,9 +239,14 @@ def _(event: t.TaskCreated, state: TaskState) -> TaskState:
 
 @_apply.register
 def _(event: t.Joined, state: TaskState) -> TaskState:
-    known = state.members.get(event.account)
-    _require(known is None or known.left, f"{event.account} joins twice")
+    # Nobody joins again after leaving: a second seat would wipe the strikes of the first.
+    _require(event.account not in state.members, f"{event.account} joins twice")
     _require(not state.over, f"{event.account} joins after the end")
+    validates = event.role == Role.VALIDATOR
+    invited = event.account in state.rules.validators
+    _require(validates == invited, f"{event.account} joins with the wrong role {event.role.name}")
+    in_time = state.phase == Phase.JOINING or not validates
+    _require(in_time, f"validator {event.account} joins after the start")
     member = Member(event.role, event.stake, since=state.number + 1)
     return replace(state, members=_put(state.members, event.account, member))
 
@@ -228,7 +254,12 @@ def _(event: t.Joined, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Left, state: TaskState) -> TaskState:
     _require(event.account in state.members, f"{event.account} leaves without having joined")
-    left = replace(state.members[event.account], left=True)
+    member = state.members[event.account]
+    _require(not (member.left or member.expelled), f"{event.account} leaves twice")
+    stays = member.role == Role.VALIDATOR and state.phase != Phase.JOINING
+    bound = stays or event.account in state.round.missed
+    _require(state.over or not bound, f"{event.account} leaves while its round needs it")
+    left = replace(member, left=True)
     return replace(state, members=_put(state.members, event.account, left))
 
 
@@ -238,12 +269,12 @@ def _(event: t.PhaseStarted, state: TaskState) -> TaskState:
     if phase == Phase.JOINING:
         legal = state.phase == Phase.NONE and number == 0
     elif phase == Phase.COMMIT:
-        begun = state.rounds.get(state.number)
-        ended = state.number == 0 or (begun is not None and (begun.void or begun.settled))
-        legal = number == state.number + 1 and bool(ended)
+        ended = state.phase == Phase.JOINING or (_ended(state) and not state.over)
+        legal = number == state.number + 1 <= state.rules.rounds and ended
     else:
         place = _ORDER.index(phase) if phase in _ORDER else 0
-        legal = number == state.number and place > 0 and state.phase == _ORDER[place - 1]
+        follows = place > 0 and state.phase == _ORDER[place - 1] and not _ended(state)
+        legal = number == state.number and follows
     _require(legal, f"phase {phase.name} of round {number} follows {state.phase.name}")
     state = replace(state, phase=phase, number=number, deadline=event.deadline)
     return _with_round(state, RoundState(number, state.head)) if phase == Phase.COMMIT else state
@@ -252,7 +283,7 @@ def _(event: t.PhaseStarted, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Committed, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.COMMIT, event.round, "a commitment")
-    _require(event.trainer in state.active_trainers(), f"{event.trainer} is no active trainer")
+    _require(state.is_active(event.trainer), f"{event.trainer} is no active trainer")
     _require(event.trainer not in here.commits, f"{event.trainer} commits twice")
     commits = _put(here.commits, event.trainer, event.commitment)
     return _with_round(state, replace(here, commits=commits))
@@ -269,7 +300,8 @@ def _(event: t.Revealed, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.ScoresCommitted, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.SCORE, event.round, "a score commitment")
-    _require(event.validator in state.committee(), f"{event.validator} is no validator")
+    seated = state.may_act(event.validator, Role.VALIDATOR)
+    _require(seated, f"{event.validator} is no validator")
     _require(event.validator not in here.score_commits, f"{event.validator} scores twice")
     commits = _put(here.score_commits, event.validator, event.commitment)
     return _with_round(state, replace(here, score_commits=commits))
@@ -287,7 +319,8 @@ def _(event: t.ScoresRevealed, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Attested, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.ATTEST, event.round, "an attestation")
-    _require(event.validator in state.committee(), f"{event.validator} is no validator")
+    seated = state.may_act(event.validator, Role.VALIDATOR)
+    _require(seated, f"{event.validator} is no validator")
     _require(event.validator not in here.attestations, f"{event.validator} attests twice")
     attestations = _put(here.attestations, event.validator, event)
     return _with_round(state, replace(here, attestations=attestations))
@@ -301,15 +334,16 @@ def _(event: t.RoundSettled, state: TaskState) -> TaskState:
     weight = sum(stakes[a.validator] for a in agreed)
     quorum = weight * 10_000 >= state.rules.quorum_bps * sum(stakes.values())
     _require(bool(agreed) and quorum, f"round {event.round} settles without a quorum")
-    _require(event.paid <= state.budget(), f"round {event.round} pays more than its budget")
+    _require(event.paid == agreed[0].result.paid, f"round {event.round} pays another sum")
+    _require(0 <= event.paid <= state.budget(), f"round {event.round} pays more than its budget")
     state = replace(state, allocated=state.allocated + event.paid)
     return _with_round(state, replace(here, settled=agreed[0].result))
 
 
 @_apply.register
 def _(event: t.RoundVoided, state: TaskState) -> TaskState:
-    _require(state.number == event.round, f"round {event.round} is voided out of turn")
-    _require(state.round.settled is None, f"round {event.round} is voided after settlement")
+    turn = state.number == event.round and state.phase in _ORDER and not _ended(state)
+    _require(turn, f"round {event.round} is voided out of turn")
     return _with_round(state, replace(state.round, void=True))
 
 
@@ -317,6 +351,8 @@ def _(event: t.RoundVoided, state: TaskState) -> TaskState:
 def _(event: t.ModelPublished, state: TaskState) -> TaskState:
     _require(event.version not in state.versions, f"version {event.version} is published twice")
     _require(event.parent == state.head, f"version {event.version} has a wrong parent")
+    turn = event.round == state.number and not (state.over or _ended(state))
+    _require(turn, f"version {event.version} is published out of turn")
     return replace(state, versions=_put(state.versions, event.version, event), head=event.version)
 
 
@@ -324,42 +360,44 @@ def _(event: t.ModelPublished, state: TaskState) -> TaskState:
 def _(event: t.ModelRolledBack, state: TaskState) -> TaskState:
     _require(event.version in state.versions, f"rolled back to unknown version {event.version}")
     state = replace(state, head=event.version)
-    here = state.rounds.get(state.number)
-    if state.phase == Phase.COMMIT and here is not None:
-        _require(not here.commits, "rolled back in the middle of a round")
-        return _with_round(state, replace(here, parent=event.version))
-    return state
+    if state.phase == Phase.FINISHED:
+        return state
+    idle = state.phase == Phase.COMMIT and not state.round.commits
+    _require(idle, "rolled back in the middle of a round")
+    return _with_round(state, replace(state.round, parent=event.version))
 
 
 @_apply.register
 def _(event: t.Sanctioned, state: TaskState) -> TaskState:
-    member = state.members.get(event.account)
-    _require(member is not None, f"{event.account} is sanctioned but no member")
-    assert member is not None
+    _require(event.account in state.members, f"{event.account} is sanctioned but no member")
+    member = state.members[event.account]
     _require(event.strikes > member.strikes, f"{event.account} is sanctioned twice for one fault")
-    changed = replace(
-        member,
-        strikes=event.strikes,
-        slashed=member.slashed + event.slashed,
-        expelled=event.expelled,
-    )
-    return replace(state, members=_put(state.members, event.account, changed))
+    slashed = member.slashed + event.slashed
+    member = replace(member, strikes=event.strikes, slashed=slashed, expelled=event.expelled)
+    state = replace(state, members=_put(state.members, event.account, member))
+    here = state.round
+    if not event.expelled or here.number not in state.rounds:
+        return state
+    # Who is expelled owes the round nothing more; what it revealed stays said.
+    commits = _without(here.commits, event.account, here.reveals)
+    scores = _without(here.score_commits, event.account, here.score_reveals)
+    return _with_round(state, replace(here, commits=commits, score_commits=scores))
 
 
 @_apply.register
 def _(event: t.Claimed, state: TaskState) -> TaskState:
     before = state.claimed.get(event.account, 0)
-    _require(event.cumulative == before + event.amount, f"{event.account} claims a wrong amount")
-    _require(
-        sum(state.claimed.values()) + event.amount <= state.allocated,
-        f"{event.account} claims more than was allocated",
-    )
+    right = event.amount > 0 and event.cumulative == before + event.amount
+    _require(right, f"{event.account} claims a wrong amount")
+    total = sum(state.claimed.values()) + event.amount
+    _require(total <= state.allocated, f"{event.account} claims more than was allocated")
     return replace(state, claimed=_put(state.claimed, event.account, event.cumulative))
 
 
 @_apply.register
 def _(event: t.TaskFinished, state: TaskState) -> TaskState:
-    _require(state.number > 0 and not state.over, "the task finishes out of turn")
+    turn = state.number > 0 and not state.over and _ended(state)
+    _require(turn, "the task finishes out of turn")
     return replace(state, phase=Phase.FINISHED)
 
 
@@ -372,5 +410,6 @@ def _(event: t.TaskCancelled, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Refunded, state: TaskState) -> TaskState:
     _require(state.over and not state.refunded, "a refund before the end, or a second one")
-    _require(event.amount <= state.rules.pool - state.allocated, "a refund of allocated money")
+    rest = state.rules.pool - state.allocated
+    _require(event.amount == rest, f"a refund of {event.amount} where {rest} is left")
     return replace(state, refunded=event.amount)

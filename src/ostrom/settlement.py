@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
@@ -20,15 +22,14 @@ from ostrom.incentives import accumulate, consensus, incentive, payout_root
 from ostrom.protocol import RoundState, TaskState
 from ostrom.spec import Spec
 from ostrom.storage import cid_of, digest_of
-from ostrom.tensors import chunk_root, encode_tensors
-from ostrom.types import Address, IntVector, Result
+from ostrom.tensors import add_saturating, chunk_root, encode_tensors
+from ostrom.types import Address, Digest, IntVector, Result, Revealed
 from ostrom.verification import Checked, check_round
 
 Tensors: TypeAlias = Mapping[str, IntVector]
 
 RECORD_FORMAT = "ostrom/record/1"
 SCORES_FORMAT = "ostrom/scores/1"
-INT32 = np.iinfo(np.int32)
 
 STRIKES_MAX = 3
 """The contract expels at the third strike; later faults cost nothing more."""
@@ -74,9 +75,9 @@ class Candidate:
     def without_each(self) -> IntVector:
         """(n, d) int32: the model parameters that leave out one accepted update each."""
         stack, weights = _rows(self.accepted)
-        rule, parent = pipeline(self.evidence.spec.aggregation), self.evidence.parent
+        rule, parent = _rule(self.evidence.spec), self.evidence.parent
         deltas = leave_one_out(rule, stack, weights, _server_state(parent))
-        return _moved(parent["parameters"], np.stack(list(deltas)))
+        return add_saturating(parent["parameters"], deltas)
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,51 @@ class Outcome:
     balances: Balances
 
 
-def candidate(evidence: Evidence, *, exact: bool = True) -> Candidate:
+@dataclass(frozen=True)
+class _Question:
+    """What a round's aggregate depends on; the evidence rides along and is not compared."""
+
+    spec: Spec
+    parent: Digest
+    reveals: tuple[Revealed, ...]
+    available: frozenset[Address]
+    exact: bool
+    evidence: Evidence = field(compare=False)
+
+
+def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) -> Candidate:
     """Check the round's updates and aggregate the accepted ones.
 
-    `exact=False` allows a faster solver for scoring; a result always uses the exact one.
+    Validators of one process ask the same question, so the last answers are kept; `fresh` computes
+    anew whatever was computed before, as an audit must. `exact=False` allows a faster solver for
+    scoring; a result always uses the exact one.
     """
-    reveals = list(evidence.state.round.reveals.values())
-    checked = check_round(reveals, evidence.contents, evidence.spec)
+    state = evidence.state
+    question = _Question(
+        spec=evidence.spec,
+        parent=state.versions[state.round.parent].model,
+        reveals=tuple(state.round.reveals.values()),
+        available=frozenset(a for a, data in evidence.contents.items() if data is not None),
+        exact=exact,
+        evidence=evidence,
+    )
+    if fresh:
+        return Candidate(*_answer.__wrapped__(question), evidence)
+    with _ONE_AT_A_TIME:
+        return Candidate(*_answer(question), evidence)
+
+
+_ONE_AT_A_TIME = Lock()
+"""So that the second thread to ask finds the first one's answer."""
+
+
+@lru_cache(maxsize=2)
+def _answer(question: _Question) -> tuple[list[Checked], Tensors]:
+    evidence = question.evidence
+    checked = check_round(question.reveals, evidence.contents, question.spec)
     accepted = [one for one in checked if one.values is not None]
-    rule = pipeline(evidence.spec.aggregation)
-    tensors = _aggregate(rule, accepted, evidence.parent, exact=exact)
-    return Candidate(checked, tensors, evidence)
+    rule = _rule(question.spec)
+    return checked, _aggregate(rule, accepted, evidence.parent, exact=question.exact)
 
 
 def settle(made: Candidate, scores: Mapping[Address, Mapping[Address, int]]) -> Outcome:
@@ -199,6 +234,10 @@ def consensus_scores(
     return dict(zip(trainers, consensus(matrix, [stakes[v] for v in voters])))
 
 
+def _rule(spec: Spec) -> Pipeline:
+    return pipeline(spec.aggregation, fraction_bits=spec.fraction_bits)
+
+
 def _rows(accepted: list[Checked]) -> tuple[IntVector, IntVector]:
     values = [one.values for one in accepted if one.values is not None]
     return np.stack(values), np.array([one.samples for one in accepted], dtype=np.int64)
@@ -208,12 +247,6 @@ def _server_state(parent: Tensors) -> dict[str, IntVector]:
     return {name[6:]: value for name, value in parent.items() if name.startswith("state.")}
 
 
-def _moved(parameters: IntVector, delta: IntVector) -> IntVector:
-    """parameters + delta, saturated to int32."""
-    moved = parameters.astype(np.int64) + delta
-    return np.clip(moved, INT32.min, INT32.max).astype(np.int32)
-
-
 def _aggregate(
     rule: Pipeline, accepted: list[Checked], parent: Tensors, *, exact: bool
 ) -> dict[str, IntVector]:
@@ -221,7 +254,7 @@ def _aggregate(
         return dict(parent)
     stack, weights = _rows(accepted)
     delta, state = rule.aggregate(stack, weights, _server_state(parent), exact=exact)
-    tensors = {"parameters": _moved(parent["parameters"], delta)}
+    tensors: dict[str, IntVector] = {"parameters": add_saturating(parent["parameters"], delta)}
     return tensors | {f"state.{name}": value for name, value in state.items()}
 
 
@@ -245,7 +278,7 @@ def _faults(made: Candidate) -> dict[Address, str]:
     for one in made.checked:
         if one.verdict.strike:
             faults[one.verdict.trainer] = one.verdict.check
-    # The last record decides who is out already: when sanctions reach the chain is anybody's choice.
+    # The last record says who is out: when sanctions reach the chain is anybody's choice.
     strikes = made.evidence.before.strikes
     out = {account for account, count in strikes.items() if count >= STRIKES_MAX}
     return {a: faults[a] for a in sorted(faults, key=str.lower) if a not in out}

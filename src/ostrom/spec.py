@@ -17,8 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ostrom.codec import Document, decode_document, encode_document, sha256
 from ostrom.errors import InputError
 
-FORMAT = "ostrom/spec/1"
-
 EXACT_CODE = ("codec", "tensors", "aggregation", "incentives", "verification", "settlement")
 """The modules and packages that a validator recomputes a round with."""
 
@@ -35,7 +33,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    format: Literal["ostrom/spec/1"] = FORMAT
+    format: Literal["ostrom/spec/1"] = "ostrom/spec/1"
     model: str
     shape: tuple[int, ...] = Field(min_length=1, max_length=4)
     classes: int = Field(ge=2, le=100_000)

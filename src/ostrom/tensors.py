@@ -93,17 +93,17 @@ def dequantise(values: IntTensor, fraction_bits: int = FRACTION_BITS) -> npt.NDA
     return (values.astype(np.float64) / float(1 << fraction_bits)).astype(np.float32)
 
 
-def add_saturating(parameters: IntVector, delta: IntVector) -> npt.NDArray[np.int32]:
+def add_saturating(parameters: IntVector, delta: IntTensor) -> npt.NDArray[np.int32]:
     """The next model: parameters plus delta, held inside int32.
 
     p' = min(max(p + delta, -2**31), 2**31 - 1)
 
     Args:
         parameters: (d,) int32, the current model.
-        delta: (d,) int32 or int64, as `Pipeline.aggregate` returns it.
+        delta: (d,) or (n, d), int32 or int64, as `Pipeline.aggregate` and `leave_one_out` return.
 
     Returns:
-        (d,) int32.
+        int32 of the delta's shape.
 
     Raises:
         TensorError: the lengths differ.
@@ -111,7 +111,7 @@ def add_saturating(parameters: IntVector, delta: IntVector) -> npt.NDArray[np.in
     >>> add_saturating(np.array([1, 2**31 - 1], dtype=np.int32), np.array([1, 1])).tolist()
     [2, 2147483647]
     """
-    if parameters.shape != delta.shape:
+    if parameters.shape != delta.shape[-1:]:
         raise TensorError(f"a delta of shape {delta.shape} does not fit {parameters.shape}")
     # Beyond +-2**32 the outcome is the same, and the sum cannot leave int64.
     step = np.clip(delta.astype(np.int64), -(1 << 32), 1 << 32)
@@ -145,7 +145,7 @@ def encode_tensors(tensors: Mapping[str, IntTensor]) -> bytes:
 
 
 def decode_tensors(
-    data: bytes, expect: Layout | None = None, max_bytes: int = FILE_BYTES_MAX
+    data: bytes, expect: Layout | None = None, *, max_bytes: int = FILE_BYTES_MAX
 ) -> dict[str, IntTensor]:
     """The tensors that `data` canonically encodes; the inverse of `encode_tensors`.
 

@@ -89,7 +89,7 @@ def test_a_second_round_of_the_same_statistics_moves_nothing() -> None:
 def test_statistics_that_no_data_can_give_leave_the_model_as_it_is() -> None:
     combine = pipeline("sum|ridge_solve(features=2,classes=1)")
     before = {"ridge_solution": np.array([5, 6], dtype=np.int32)}
-    for gram in ([-4, 0, 1], [1, 9, 1], [2**63 - 1] * 3, [-(2**63)] * 3):
+    for gram in ([-4, 0, 1], [1, 9, 1], [2**62, 2**63 - 1, 2**62], [-(2**63)] * 3):
         rows = np.array([[*gram, 1, 1]])
         for exact in (True, False):
             delta, state = combine.aggregate(rows, np.array([1]), before, exact=exact)

@@ -51,8 +51,8 @@ from ostrom.types import (
     Address,
     Attested,
     Claimed,
-    Committed,
     CommitSkipped,
+    Committed,
     ModelPublished,
     Opening,
     Phase,
@@ -181,6 +181,7 @@ def test_a_view_of_an_empty_address_is_a_ledger_error(network: Network) -> None:
 
 def test_a_receipt_says_what_the_call_did(network: Network) -> None:
     alice = simulation_key(0, "alice").address
+    network.ledger.watch({network.at.token.address: "Token"})
     call = network.at.token.transfer(alice, 5)
     before = network.ledger.block_number
     receipt = network.send(call)

@@ -104,11 +104,18 @@ def spiral(store: Store) -> bytes:
     return block
 
 
-def with_inner(store: Store, first: bytes, size: int = 768, *, claimed: int = 0) -> bytes:
+def with_inner(
+    store: Store,
+    first: bytes,
+    size: int = 768,
+    *,
+    extra: int = 0,
+    name: Callable[[Store, bytes], bytes] = node,
+) -> bytes:
     """A root over a forged first child and an honest second one."""
     second = sound(store, A, C)
     return (
-        link(node(store, first), len(first) + size + claimed)
+        link(name(store, first), len(first) + size + extra)
         + link(node(store, second), len(second) + 344)
         + data([size, 344])
     )
@@ -175,6 +182,8 @@ FORGERIES: dict[str, Forge] = {
     "a node where a leaf belongs": lambda s: (
         link(node(s, sound(s, A, B, C)), 256) + leaves(s, C) + data([256, 88])
     ),
+    "a leaf under a node's name": lambda s: odd_links(s, node(s, A)),
+    "a node under a leaf's name": lambda s: with_inner(s, sound(s, A, A, A), name=raw),
     "leaves beside nodes": lambda s: (
         link(node(s, sound(s, A, A, A)), len(sound(s, A, A, A)) + 768)
         + leaves(s, A, C)
@@ -186,8 +195,9 @@ FORGERIES: dict[str, Forge] = {
     "an inner node that is noise": lambda s: with_inner(s, bytes(40)),
     "an inner node that is not full": lambda s: with_inner(s, sound(s, A, B, C), 600),
     "an inner node of another size": lambda s: with_inner(s, sound(s, A, B, C)),
-    "an inner node of another stored size": lambda s: with_inner(s, sound(s, A, A, A), claimed=1),
-    "an inner node of uneven leaves": lambda s: with_inner(s, sound(s, A, A[1:], B + b"b")),
+    "an inner node of another stored size": lambda s: with_inner(s, sound(s, A, A, A), extra=1),
+    "an inner node of another file size": lambda s: with_inner(s, sound(s, A, B, C), extra=-168),
+    "an inner node of four leaves": lambda s: with_inner(s, sound(s, *[A[:192]] * 4)),
     "an inner tower": lambda s: with_inner(s, tower(s, 5), 768),
     "a tower of one": lambda s: tower(s, 1),
     "a tower of a thousand": lambda s: tower(s, 1000 if isinstance(s, MemoryStore) else 50),
@@ -195,13 +205,15 @@ FORGERIES: dict[str, Forge] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=list(FORGERIES))
-def test_a_forged_tree_is_refused_without_a_byte(store: Store, forge: Forge) -> None:
+def test_a_forged_tree_is_refused(store: Store, forge: Forge) -> None:
     block = forge(store)
     root = cid_from_digest(sha256(block), "dag-pb")
     store.write_block(root, block)
     with pytest.raises(CorruptContent, match=r"bafy|bafk") as caught:
         store.get(root, max_bytes=10_000)
     assert "\n" not in str(caught.value)
+    with pytest.raises(CorruptContent):
+        list(store.stream(root))
 
 
 def test_the_forgers_encoder_agrees_with_the_store_when_it_does_not_lie(store: Store) -> None:

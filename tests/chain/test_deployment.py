@@ -33,15 +33,17 @@ def test_contracts_of_two_networks_do_not_mix(network: Any) -> None:
         mixed.watch(network.ledger)
 
 
-def test_one_changed_byte_of_code_is_found(network: Any) -> None:
-    code = network.ledger.code(network.at.models.address)
-    assert is_code_of("ModelRegistry", code)
-    for spot in range(0, len(code), 97):
+@pytest.mark.parametrize("field", ["models", "registry", "training"])
+def test_changed_or_cut_code_is_found(network: Any, field: str) -> None:
+    contract = getattr(network.at, field)
+    name, code = type(contract).__name__, network.ledger.code(contract.address)
+    assert is_code_of(name, code)
+    for cut in (b"", code[:-1], code[1:], code + b"\0", artifact(name).bytecode):
+        assert not is_code_of(name, cut)
+    for spot in (0, 1, 100, len(code) - 1):
         bad = bytearray(code)
         bad[spot] ^= 1
-        assert not is_code_of("ModelRegistry", bytes(bad))
-    for cut in (b"", code[:-1], code + b"\0", artifact("ModelRegistry").bytecode):
-        assert not is_code_of("ModelRegistry", cut)
+        assert not is_code_of(name, bytes(bad))
 
 
 def test_addresses_round_trip_through_a_document(network: Any) -> None:

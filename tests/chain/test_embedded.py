@@ -136,8 +136,8 @@ def test_a_full_disk_stops_the_chain(tmp_path: Path, monkeypatch: Any) -> None:
             ledger.advance_time(1)
 
 
-@pytest.mark.parametrize("seconds", [0, -1])
-def test_time_never_stands_still_or_runs_back(seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [0, -1, 2**53])
+def test_time_never_stands_still_or_runs_back_or_leaps(seconds: int) -> None:
     with pytest.raises(LedgerError, match="forward"):
         EmbeddedLedger().advance_time(seconds)
 
@@ -162,8 +162,6 @@ def test_the_same_calls_give_the_same_file(tmp_path: Path) -> None:
 
 def test_a_loaded_chain_is_the_one_that_was_written(path: Path) -> None:
     whole, loaded = run(), EmbeddedLedger.load(path, resume=False)
-    token = whole._machine  # the state itself is compared through the head's hash
-    assert token is not loaded._machine
     assert loaded.head == whole.head
     assert loaded.now() == whole.now() == GENESIS_TIME + 86_403
 

@@ -10,7 +10,6 @@ from eth_account.messages import _hash_eip191_message, encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostrom.chain import wallet
 from ostrom.chain.wallet import (
     ORDER,
     Domain,
@@ -20,13 +19,14 @@ from ostrom.chain.wallet import (
     Register,
     Signature,
     commit_digest,
+    contract_address,
     recover,
     registry_domain,
     simulation_key,
     token_domain,
     training_domain,
 )
-from ostrom.codec import keccak
+from ostrom.codec import checksum_address, keccak
 from ostrom.errors import InputError
 from ostrom.types import Role
 
@@ -190,7 +190,7 @@ def test_a_contract_address_is_that_of_py_evm(nonce: int) -> None:
     from eth._utils.address import generate_contract_address
 
     raw = generate_contract_address(bytes.fromhex(ALICE.address[2:]), nonce)
-    assert wallet.contract_address(ALICE.address, nonce) == wallet.checksum_address(raw)
+    assert contract_address(ALICE.address, nonce) == checksum_address(raw)
 
 
 def typed_hash(domain: Domain, name: str, fields: list[tuple[str, str, Any]]) -> bytes:

@@ -182,6 +182,20 @@ def test_permission_denied_is_not_mistaken_for_absence(
         list(store.cids())
 
 
+def test_a_disk_that_takes_little_at_a_time_gets_all(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sipping:
+        def __getattr__(self, name: str) -> Any:
+            return self._write if name == "write" else getattr(os, name)
+
+        def _write(self, file: int, data: memoryview) -> int:
+            return os.write(file, data[:3])
+
+    monkeypatch.setattr(module, "os", Sipping())
+    assert store.get(store.put(UPDATE), max_bytes=100) == UPDATE
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_named(store: DirectoryStore) -> None:
     cid = store.put(UPDATE)

@@ -21,13 +21,13 @@ library Slots {
         return pack(round, uint224(uint256(commitment)));
     }
 
-    function roundOf(uint256 slot) internal pure returns (uint256) {
-        return slot >> ROUND_SHIFT;
+    function roundOf(uint256 word) internal pure returns (uint256) {
+        return word >> ROUND_SHIFT;
     }
 
     /// @notice True if the word holds a commitment of that round which is not revealed.
-    function isOpen(uint256 slot, uint256 round) internal pure returns (bool) {
-        return roundOf(slot) == round && uint224(slot) > ATTESTED;
+    function isOpen(uint256 word, uint256 round) internal pure returns (bool) {
+        return roundOf(word) == round && uint224(word) > ATTESTED;
     }
 
     /// @notice True if a commitment cannot be mistaken for a mark.

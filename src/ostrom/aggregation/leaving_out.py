@@ -49,11 +49,5 @@ def leave_one_out(
     if pipeline.omission is not None:
         without = pipeline.omission(updates, weights)
         return np.stack([pipeline.finish(delta, kept, exact=False)[0] for delta in without])
-    return np.stack([_without(pipeline, updates, weights, kept, i) for i in range(len(updates))])
-
-
-def _without(
-    pipeline: Pipeline, updates: IntMatrix, weights: IntVector, state: State, left_out: int
-) -> IntVector:
-    others = np.arange(len(updates)) != left_out
-    return pipeline.aggregate(updates[others], weights[others], state, exact=False)[0]
+    others = ((np.delete(updates, i, axis=0), np.delete(weights, i)) for i in range(len(updates)))
+    return np.stack([pipeline.aggregate(*rest, kept, exact=False)[0] for rest in others])

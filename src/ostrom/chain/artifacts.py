@@ -34,6 +34,8 @@ _STRUCTS: dict[str, Any] = {"params": TaskParams, "result": Result}
 _ERROR_STRING = keccak(b"Error(string)")[:4]
 _PANIC = keccak(b"Panic(uint256)")[:4]
 _HOLE = b"\x7f" + bytes(32)
+_INVALID = 0xFE
+"""solc puts this opcode between the code that creates and the code that is created."""
 
 
 @dataclass(frozen=True)
@@ -180,15 +182,13 @@ def is_code_of(contract: str, code: bytes) -> bool:
     """True if `code` at an address is that of the named contract, its immutables aside.
 
     Answers to the threat of another contract behind a familiar interface. What the immutables hold
-    is not checked: ask the views.
+    is not checked: ask the views. The creation code must end with the code it creates, which holds
+    for all contracts but the token.
     """
-    whole = artifact(contract).bytecode
-    start = whole.find(code[:16], 1)
-    while code and start > 0:
-        if _fills(whole[start : start + len(code)], code):
-            return True
-        start = whole.find(code[:16], start + 1)
-    return False
+    start = len(artifact(contract).bytecode) - len(code)
+    if not code or start <= 0 or artifact(contract).bytecode[start - 1] != _INVALID:
+        return False
+    return _fills(artifact(contract).bytecode[start:], code)
 
 
 def _fills(template: bytes, code: bytes) -> bool:

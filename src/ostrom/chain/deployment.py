@@ -50,7 +50,7 @@ class Deployment:
     def watch(self, ledger: Ledger) -> None:
         """Let `ledger` decode these contracts' events, once their code and links are checked.
 
-        The token may be any ERC-20 token; only Ostrom's own is listened to.
+        The token may be any that the registry stakes, and its events are not listened to.
 
         Raises:
             LedgerError: an address does not hold the contract, or a contract uses another one.
@@ -67,10 +67,8 @@ class Deployment:
         ):
             if ledger.call(Call(type(owner).__name__, owner.address, view)) != used.address:
                 raise _wrong(ledger, used)
-        known: list[Contract] = [self.registry, self.models, self.training]
-        if is_code_of("Token", ledger.code(self.token.address)):
-            known.append(self.token)
-        ledger.watch({each.address: type(each).__name__ for each in known})
+        ours = (self.registry, self.models, self.training)
+        ledger.watch({each.address: type(each).__name__ for each in ours})
 
 
 def deploy(

@@ -24,6 +24,7 @@ GENESIS_TIME = 1_767_225_600
 """2026-01-01 00:00:00 UTC."""
 
 BLOCK_SECONDS = 1
+CENTURY = 100 * 365 * 86_400
 
 
 class EmbeddedLedger:
@@ -109,10 +110,10 @@ class EmbeddedLedger:
         """Let time pass: an empty block `seconds` after the head.
 
         Raises:
-            LedgerError: less than one second.
+            LedgerError: less than one second, or more than a century.
         """
-        if seconds < 1:
-            raise LedgerError(f"time moves forward by whole seconds, not by {seconds}")
+        if not 0 < seconds <= CENTURY:
+            raise LedgerError(f"time moves forward by 1 to {CENTURY} seconds, not by {seconds}")
         self._append(b"", self.now() + seconds)
 
     def watch(self, contracts: Mapping[Address, str]) -> None:

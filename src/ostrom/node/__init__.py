@@ -4,6 +4,7 @@ A step looks at the task's state and answers with actions; whoever runs it (the 
 long-running node) signs, sends and remembers. Clock, randomness, store and data are arguments.
 """
 
+from ostrom.evidence import gather, last_balances, read_scores
 from ostrom.node.actions import (
     Action,
     Advance,
@@ -16,7 +17,6 @@ from ostrom.node.actions import (
     RevealScores,
     Sanction,
 )
-from ostrom.node.evidence import gather, last_balances, read_scores
 from ostrom.node.sponsor import sponsor_step
 from ostrom.node.trainer import Sealed, Trainer, trainer_step
 from ostrom.node.validator import Validator, ValidatorMemory, validator_step

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from ostrom.evidence import last_balances
 from ostrom.incentives import payout_proof
 from ostrom.node.actions import Action, Advance, Refund, Sanction
-from ostrom.node.evidence import last_balances
 from ostrom.protocol import Command, TaskState, due
 from ostrom.storage import Store
 
 
 def sponsor_step(store: Store, state: TaskState, *, now: int) -> list[Action]:
-    """Apply settled sanctions, push overdue phases on, and fetch the rest of the pool at the end."""
+    """Apply settled sanctions, push overdue phases on, fetch the rest of the pool at the end."""
     actions: list[Action] = [*sanctions(store, state)]
     if Command("advance") in due(state, now):
         actions.append(Advance())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ostrom.chain.hashes import update_commitment
+from ostrom.evidence import last_balances
 from ostrom.incentives import payout_proof
 from ostrom.node.actions import Action, Claim, Commit, Reveal
-from ostrom.node.evidence import last_balances
 from ostrom.protocol import TaskState
 from ostrom.storage import Store, cid_of, digest_of
 from ostrom.tensors import chunk_root, encode_tensors

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from ostrom.chain.hashes import score_commitment
 from ostrom.codec import sha256
+from ostrom.evidence import gather, read_scores
 from ostrom.node.actions import Action, Attest, CommitScores, RevealScores
-from ostrom.node.evidence import gather, read_scores
 from ostrom.node.trainer import claim_action
 from ostrom.protocol import TaskState
 from ostrom.settlement import Outcome, candidate, encode_scores, settle

@@ -11,7 +11,7 @@ TOKEN = "OSTR"
 TOKEN_DECIMALS = 18
 SHOWN_DECIMALS = 2
 
-NOTHING = "–"
+NOTHING = "—"
 """What stands where there is no number: the round was void, or nothing was measured."""
 
 CONFIG_OPTIONS = (
@@ -50,7 +50,7 @@ def percent(share: float | None, digits: int = 2) -> str:
     """A share as per cent; a dash if there is none.
 
     >>> percent(0.98765), percent(None)
-    ('98.77 %', '–')
+    ('98.77 %', '—')
     """
     return f"{100 * share:.{digits}f} %" if is_number(share) else NOTHING
 
@@ -59,7 +59,7 @@ def decimal(value: float | None, digits: int = 4) -> str:
     """A number with fixed decimals; a dash if there is none.
 
     >>> decimal(0.30499), decimal(float("nan"))
-    ('0.3050', '–')
+    ('0.3050', '—')
     """
     return f"{value:.{digits}f}" if is_number(value) else NOTHING
 

@@ -21,8 +21,9 @@ class RunConfig(BaseModel):
     """A federation: its data, its parties, its mechanisms and its seed.
 
     `skew` is a partition text such as `emphasis(share=0.9)`; `attack` names behaviours such as
-    `sign_flip(trainers=2)|silent_validator`; `samples` caps the training images; `workers` is the
-    number of training processes and never changes the bytes of a run.
+    `sign_flip(trainers=2)|silent_validator`; `samples` caps the training images, `holdout` the
+    images that each validator scores with; `workers` is the number of training processes and never
+    changes the bytes of a run.
 
     >>> RunConfig(dataset="digits", clients=5).rounds
     10
@@ -40,6 +41,7 @@ class RunConfig(BaseModel):
     scorer: str = "leave_one_out"
     incentive: str = "proportional"
     validators: int = Field(default=4, ge=1, le=64)
+    holdout: int = Field(default=500, ge=1)
     attack: str = "none"
     seed: int = Field(default=1, ge=0, lt=1 << 63)
     workers: int | None = Field(default=None, ge=1, le=256)

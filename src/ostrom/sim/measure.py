@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ostrom.errors import StoreError
-from ostrom.node.evidence import read_document, update_file_size
+from ostrom.evidence import read_document, update_file_size
 from ostrom.protocol import RoundState, TaskState
 from ostrom.registry import load_model
 from ostrom.settlement import decode_record
@@ -16,10 +16,9 @@ from ostrom.sim.desk import Spending
 from ostrom.sim.folder import Row
 from ostrom.sim.world import World
 from ostrom.storage import Store
+from ostrom.tensors import add_saturating
 from ostrom.training import Metrics, evaluate
 from ostrom.types import Address, IntVector, Update
-
-INT32 = np.iinfo(np.int32)
 
 
 def measure_clients(
@@ -34,9 +33,7 @@ def measure_clients(
         test = world.shares[world.trainers[address]].test
         if update.values.shape != parameters.shape or not len(test):
             continue
-        moved = parameters.astype(np.int64) + update.values
-        local = np.clip(moved, INT32.min, INT32.max).astype(np.int32)
-        metrics = evaluate(world.model, local, test)
+        metrics = evaluate(world.model, add_saturating(parameters, update.values), test)
         rows[address] = {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
     return rows
 

@@ -8,6 +8,7 @@ chain can know); all other files are made from these.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def roll_back(out: Path, version: int) -> None:
     document = read_run(out)
     sponsor = build_keys(RunConfig.of(document["config"])).sponsor
     deployment = contracts_of(document)
-    with EmbeddedLedger.load(out / CHAIN, resume=True) as ledger:
+    with closing(EmbeddedLedger.load(out / CHAIN, resume=True)) as ledger:
         deployment.watch(ledger)
         call = deployment.training.roll_back(bytes.fromhex(document["task"]), version)
         ledger.send(call, sponsor)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import torch
+
 from ostrom.audit import write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.protocol import RoundState, TaskState
@@ -87,6 +89,8 @@ class Runner:
         self._report = report or (lambda _: None)
         self._clients: dict[int, dict[Address, Row]] = {}
         self._began = time.monotonic()
+        # Parties run side by side; each of them computes on one thread, for equal bytes anywhere.
+        torch.set_num_threads(1)
         self._done_before = 0.0
 
     @classmethod

@@ -79,7 +79,7 @@ def build_world(config: RunConfig) -> World:
         initial=quantise(model.initial(config.seed)),
         parts=parts,
         shares=tuple(shares),
-        holdouts=_holdouts(parts.dev, config.validators),
+        holdouts=_holdouts(parts.dev, config),
         keys=build_keys(config),
     )
 
@@ -104,10 +104,13 @@ def _capped(parts: Split, samples: int | None) -> Split:
     return Split(train, parts.dev, parts.local_test, parts.test)
 
 
-def _holdouts(dev: Dataset, validators: int) -> tuple[Dataset, ...]:
-    if len(dev) < validators:
-        raise InputError(f"{len(dev)} holdout examples are too few for {validators} validators")
-    return tuple(dev.subset(part) for part in np.array_split(np.arange(len(dev)), validators))
+def _holdouts(dev: Dataset, config: RunConfig) -> tuple[Dataset, ...]:
+    """Every validator's own part of the holdout data."""
+    parties = config.validators
+    if len(dev) < parties:
+        raise InputError(f"{len(dev)} holdout examples are too few for {parties} validators")
+    parts = np.array_split(np.arange(len(dev)), parties)
+    return tuple(dev.subset(part[: config.holdout]) for part in parts)
 
 
 def build_keys(config: RunConfig) -> Keys:

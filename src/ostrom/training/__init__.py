@@ -6,20 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ostrom.training.catalogue import MODELS, build_model
     from ostrom.training.cohort import train_cohort
     from ostrom.training.evaluation import Metrics, accuracies, evaluate, losses, predict
     from ostrom.training.local import LOCAL_ALGORITHMS, LocalAlgorithm, local_algorithm
-    from ostrom.training.models import MODELS, Model, build_model
+    from ostrom.training.models import Model
     from ostrom.training.workers import close, warm
 
 _HOMES = {
     "LOCAL_ALGORITHMS": "local",
-    "MODELS": "models",
+    "MODELS": "catalogue",
     "LocalAlgorithm": "local",
     "Metrics": "evaluation",
     "Model": "models",
     "accuracies": "evaluation",
-    "build_model": "models",
+    "build_model": "catalogue",
     "close": "workers",
     "evaluate": "evaluation",
     "local_algorithm": "local",

@@ -14,8 +14,9 @@ import numpy as np
 
 from ostrom.data import Dataset
 from ostrom.errors import InputError
+from ostrom.training.catalogue import build_model
 from ostrom.training.local import LocalAlgorithm, check_data, local_algorithm
-from ostrom.training.models import Model, Shape, build_model
+from ostrom.training.models import Model, Shape
 from ostrom.training.vectorised import descend_together
 from ostrom.training.workers import run_all
 from ostrom.types import IntVector, Update

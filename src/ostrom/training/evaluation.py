@@ -53,7 +53,7 @@ def evaluate(model: Model, params: IntVector, data: Dataset) -> Metrics:
     Classes without an example count in no macro average; a class never predicted has precision 0.
 
     >>> from ostrom.data import load_dataset
-    >>> from ostrom.training.models import build_model
+    >>> from ostrom.training.catalogue import build_model
     >>> digits = load_dataset("digits").train
     >>> model = build_model("logistic", shape=digits.shape, classes=10)
     >>> round(evaluate(model, np.zeros(model.parameters, np.int32), digits).loss, 4)

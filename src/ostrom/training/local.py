@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from ostrom.data import Dataset, bind
 from ostrom.errors import InputError, TensorError
 from ostrom.tensors import dequantise, quantise
 from ostrom.training.models import Model
+from ostrom.training.ridge import ridge_length, ridge_run
 from ostrom.training.threads import one_thread
 from ostrom.types import IntVector, Update
 
@@ -63,6 +65,9 @@ class LocalAlgorithm:
     text: str
     run: Run
     descent: Descent | None = None
+    length: Callable[[Model], int] = attrgetter("parameters")
+    """The number of integers in an update."""
+    dtype: str = "int32"
 
     def __call__(
         self,
@@ -123,9 +128,15 @@ def fedprox(
     return LocalAlgorithm(text, partial(_descend, settings), settings)
 
 
+def ridge() -> LocalAlgorithm:
+    """Closed-form ridge regression in one round, for a `ridge_features` model."""
+    return LocalAlgorithm("ridge", ridge_run, length=ridge_length, dtype="int64")
+
+
 LOCAL_ALGORITHMS: dict[str, Callable[..., LocalAlgorithm]] = {
     "fedavg": fedavg,
     "fedprox": fedprox,
+    "ridge": ridge,
 }
 
 

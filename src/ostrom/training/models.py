@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ostrom.data import bind
 from ostrom.errors import InputError
 
 Shape: TypeAlias = tuple[int, ...]
@@ -78,20 +77,6 @@ class Model:
     def _fan_in(self, name: str) -> int:
         """A tensor `layer.weight` is (out, *in); `layer.bias` shares its layer's fan-in."""
         return math.prod(self.tensors[f"{name.split('.')[0]}.weight"][1:])
-
-
-def build_model(text: str, *, shape: Shape, classes: int) -> Model:
-    """The model that a mechanism text names, for examples of `shape`.
-
-    Raises:
-        InputError: the text names no model of `MODELS`, or the model cannot take that shape.
-
-    >>> build_model("mlp(hidden=64)", shape=(28, 28), classes=10).parameters
-    50890
-    """
-    if classes < 2:
-        raise InputError(f"a model needs at least 2 classes, not {classes}")
-    return bind(MODELS, text)(shape, classes)
 
 
 def logistic(shape: Shape, classes: int, /) -> Model:
@@ -209,10 +194,3 @@ def _at_least_one(**sizes: int) -> None:
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise InputError(f"{name} must be an integer of at least 1, not {size}")
-
-
-MODELS: dict[str, Callable[..., Model]] = {
-    "logistic": logistic,
-    "mlp": mlp,
-    "federated_net": federated_net,
-}

@@ -21,7 +21,7 @@ from ostrom.settlement import (
     record_balances,
 )
 from ostrom.spec import Spec
-from ostrom.storage import Store, cid_from_digest
+from ostrom.storage import Store, cid_from_digest, codec_for
 from ostrom.tensors import encode_tensors
 from ostrom.types import Address, Digest
 
@@ -38,12 +38,20 @@ def update_file_size(length: int, dtype: str) -> int:
     return len(encode_tensors({"update": np.zeros(length, dtype=dtype)}))
 
 
+def fetch_update(store: Store, digest: Digest, spec: Spec) -> bytes:
+    """A revealed update file.
+
+    Raises:
+        StoreError: it is not there, is damaged, or has not the length that the spec fixes.
+    """
+    size = update_file_size(spec.update_length, spec.dtype)
+    return store.get(cid_from_digest(digest, codec_for(size)), max_bytes=size)
+
+
 def read_update(store: Store, digest: Digest, spec: Spec) -> bytes | None:
     """A revealed update file, or None where the store has no right bytes for it."""
-    size = update_file_size(spec.update_length, spec.dtype)
-    codec = "raw" if size <= 1 << 20 else "dag-pb"
     try:
-        return store.get(cid_from_digest(digest, codec), max_bytes=size + (1 << 20))
+        return fetch_update(store, digest, spec)
     except StoreError:
         return None
 
