@@ -24,10 +24,10 @@ contracts: node_modules/.installed
 
 contracts-test: node_modules/.installed
 	node scripts/contracts/build.mjs --check
-	node_modules/.bin/forge test
+	npm test --silent
 
 gas: node_modules/.installed
-	FORGE_SNAPSHOT_CHECK=false node_modules/.bin/forge test --match-contract GasTest
+	npm run gas --silent
 
 bench: $(VENV)/.dev node_modules/.installed
 	$(BIN)/python -m benchmarks

@@ -39,7 +39,9 @@ contract ModelRegistry is IModelRegistry, Ownable2Step {
     /// @inheritdoc IModelRegistry
     function version(bytes32 taskId, uint256 number) external view returns (ModelVersion memory) {
         Lineage storage lineage = _lineages[taskId];
-        if (number == 0 || number > lineage.count) revert ModelRegistryUnknownVersion(taskId, number);
+        if (number == 0 || number > lineage.count) {
+            revert ModelRegistryUnknownVersion(taskId, number);
+        }
         return lineage.versions[number];
     }
 
@@ -61,14 +63,19 @@ contract ModelRegistry is IModelRegistry, Ownable2Step {
     }
 
     /// @inheritdoc IModelRegistry
-    function publish(bytes32 taskId, uint256 round, bytes32 model, bytes32 modelRoot, bytes32 record)
-        external
-        returns (uint256 number)
-    {
+    function publish(
+        bytes32 taskId,
+        uint256 round,
+        bytes32 model,
+        bytes32 modelRoot,
+        bytes32 record
+    ) external returns (uint256 number) {
         if (!isPublisher[msg.sender]) revert ModelRegistryNotPublisher(msg.sender);
         Lineage storage lineage = _lineages[taskId];
         address publisher = lineage.publisher;
-        if (publisher != address(0) && publisher != msg.sender) revert ModelRegistryForeignTask(taskId, publisher);
+        if (publisher != address(0) && publisher != msg.sender) {
+            revert ModelRegistryForeignTask(taskId, publisher);
+        }
         number = uint256(lineage.count) + 1;
         (lineage.publisher, lineage.count) = (msg.sender, number.toUint64());
         (uint208 parent,) = lineage.heads.push(block.number.toUint48(), number.toUint208());
@@ -86,8 +93,12 @@ contract ModelRegistry is IModelRegistry, Ownable2Step {
     /// @inheritdoc IModelRegistry
     function rollBack(bytes32 taskId, uint256 number) external {
         Lineage storage lineage = _lineages[taskId];
-        if (lineage.publisher != msg.sender) revert ModelRegistryForeignTask(taskId, lineage.publisher);
-        if (number == 0 || number > lineage.count) revert ModelRegistryUnknownVersion(taskId, number);
+        if (lineage.publisher != msg.sender) {
+            revert ModelRegistryForeignTask(taskId, lineage.publisher);
+        }
+        if (number == 0 || number > lineage.count) {
+            revert ModelRegistryUnknownVersion(taskId, number);
+        }
         uint256 head = lineage.heads.latest();
         if (number == head) revert ModelRegistryAlreadyHead(taskId, number);
         lineage.heads.push(block.number.toUint48(), number.toUint208());

@@ -32,8 +32,9 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
     }
 
     uint256 private constant BOND_DELAY_MAX = 365 days;
-    bytes32 private constant REGISTER_TYPEHASH =
-        keccak256("Register(address account,uint8 roles,bytes32 metadata,uint256 nonce,uint256 deadline)");
+    bytes32 private constant REGISTER_TYPEHASH = keccak256(
+        "Register(address account,uint8 roles,bytes32 metadata,uint256 nonce,uint256 deadline)"
+    );
 
     /// @inheritdoc IRegistry
     address public immutable stakingToken;
@@ -45,14 +46,17 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
     mapping(address account => bool) public isLocker;
 
     mapping(address account => Account) private _accounts;
-    mapping(address locker => mapping(bytes32 id => mapping(address account => Bond))) private _bonds;
+    mapping(address locker => mapping(bytes32 id => mapping(address account => Bond))) private
+        _bonds;
 
     constructor(address stakingToken_, address treasury_, uint256 bondDelay_, address owner)
         EIP712("Ostrom Registry", "1")
         Ownable(owner)
     {
         if (stakingToken_.code.length == 0) revert RegistryBadParameter("stakingToken");
-        if (treasury_ == address(0) || treasury_ == address(this)) revert RegistryBadParameter("treasury");
+        if (treasury_ == address(0) || treasury_ == address(this)) {
+            revert RegistryBadParameter("treasury");
+        }
         if (bondDelay_ > BOND_DELAY_MAX) revert RegistryBadParameter("bondDelay");
         stakingToken = stakingToken_;
         treasury = treasury_;
@@ -100,7 +104,9 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
     }
 
     /// @inheritdoc IRegistry
-    function registerBySignature(Registration calldata registration, bytes32 r, bytes32 vs) external {
+    function registerBySignature(Registration calldata registration, bytes32 r, bytes32 vs)
+        external
+    {
         address account = registration.account;
         if (block.timestamp > registration.deadline) revert RegistryExpired(registration.deadline);
         bytes32 message = keccak256(
@@ -113,8 +119,11 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
                 registration.deadline
             )
         );
-        (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecover(_hashTypedDataV4(message), r, vs);
-        if (fault != ECDSA.RecoverError.NoError || signer != account) revert RegistryBadSignature(account);
+        (address signer, ECDSA.RecoverError fault,) =
+            ECDSA.tryRecover(_hashTypedDataV4(message), r, vs);
+        if (fault != ECDSA.RecoverError.NoError || signer != account) {
+            revert RegistryBadSignature(account);
+        }
         _register(account, registration.roles, registration.metadata);
     }
 
@@ -151,7 +160,11 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
     }
 
     /// @inheritdoc IRegistry
-    function pullAndBond(bytes32 id, address account, uint256 amount) external onlyLocker nonReentrant {
+    function pullAndBond(bytes32 id, address account, uint256 amount)
+        external
+        onlyLocker
+        nonReentrant
+    {
         uint256 free = Math.min(amount, _accounts[account].free);
         _debit(account, free);
         _bond(id, account, amount);

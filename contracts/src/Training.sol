@@ -68,7 +68,9 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     function cancel(bytes32 taskId) external {
         (Task storage task_, Clock memory clock) = _now(taskId);
         if (msg.sender != task_.sponsor) revert TrainingNotSponsor(taskId, msg.sender);
-        if (clock.phase != Phase.Joining) revert TrainingWrongPhase(taskId, Phase.Joining, clock.phase);
+        if (clock.phase != Phase.Joining) {
+            revert TrainingWrongPhase(taskId, Phase.Joining, clock.phase);
+        }
         _end(taskId, clock, Phase.Cancelled);
         task_.clock = clock;
     }
@@ -77,7 +79,8 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     function rollBack(bytes32 taskId, uint256 version) external {
         (Task storage task_, Clock memory clock) = _now(taskId);
         if (msg.sender != task_.sponsor) revert TrainingNotSponsor(taskId, msg.sender);
-        bool idle = clock.phase == Phase.Finished || (clock.phase == Phase.Commit && clock.commits == 0);
+        bool idle =
+            clock.phase == Phase.Finished || (clock.phase == Phase.Commit && clock.commits == 0);
         if (!idle) revert TrainingTaskNotIdle(taskId, clock.phase);
         task_.clock = clock;
         MODEL_REGISTRY.rollBack(taskId, version);
@@ -122,7 +125,8 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
             SignedCommit calldata entry = commits[i];
             bytes32 commitment = entry.commitment;
             bytes32 digest = Hashes.signedCommit(domain, taskId, round, commitment);
-            (address trainer, ECDSA.RecoverError wrong,) = ECDSA.tryRecover(digest, entry.r, entry.vs);
+            (address trainer, ECDSA.RecoverError wrong,) =
+                ECDSA.tryRecover(digest, entry.r, entry.vs);
             bytes4 fault = wrong == ECDSA.RecoverError.NoError
                 ? _commit(task_.trainers[trainer], taskId, round, trainer, commitment)
                 : ITrainingErrors.TrainingBadSignature.selector;
@@ -144,7 +148,9 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     }
 
     /// @inheritdoc ITraining
-    function revealBatch(bytes32 taskId, uint256 round, TrainerOpening[] calldata openings) external {
+    function revealBatch(bytes32 taskId, uint256 round, TrainerOpening[] calldata openings)
+        external
+    {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Reveal);
         uint256 skipped;
         for (uint256 i; i < openings.length; ++i) {
@@ -180,7 +186,9 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
         uint256 word = task_.validators[msg.sender].word;
         if (!Slots.isOpen(word, round)) revert TrainingNothingToReveal(taskId, msg.sender);
         bytes32 commitment = Hashes.scores(taskId, round, msg.sender, scores, salt);
-        if (word != Slots.packCommitment(round, commitment)) revert TrainingWrongOpening(taskId, msg.sender);
+        if (word != Slots.packCommitment(round, commitment)) {
+            revert TrainingWrongOpening(taskId, msg.sender);
+        }
         task_.validators[msg.sender].word = Slots.pack(round, Slots.DONE);
         emit ScoresRevealed(taskId, round, msg.sender, scores);
         clock.scoreReveals += 1;
@@ -192,7 +200,9 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
         (Task storage task_, Clock memory clock) = _enter(taskId, round, Phase.Attest);
         uint256 word = task_.validators[msg.sender].word;
         if (word == 0) revert TrainingNotValidator(taskId, msg.sender);
-        if (word == Slots.pack(round, Slots.ATTESTED)) revert TrainingAlreadyAttested(taskId, msg.sender);
+        if (word == Slots.pack(round, Slots.ATTESTED)) {
+            revert TrainingAlreadyAttested(taskId, msg.sender);
+        }
         uint256 budget = _budget(task_, clock);
         if (result.paid > budget) revert TrainingRoundBudgetExceeded(taskId, result.paid, budget);
         task_.validators[msg.sender].word = Slots.pack(round, Slots.ATTESTED);
@@ -217,7 +227,9 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
         nonReentrant
     {
         Task storage task_ = _tasks[taskId];
-        if (!MerkleProof.verifyCalldata(proof, task_.payouts, Hashes.leaf(taskId, account, cumulative))) {
+        if (!MerkleProof.verifyCalldata(
+                proof, task_.payouts, Hashes.leaf(taskId, account, cumulative)
+            )) {
             revert TrainingBadProof(taskId, account);
         }
         uint256 before = task_.claims[account];
@@ -257,25 +269,32 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     }
 
     /// @inheritdoc ITraining
-    function updateCommitment(bytes32 taskId, uint256 round, address trainer, Opening calldata opening)
-        external
-        pure
-        returns (bytes32)
-    {
+    function updateCommitment(
+        bytes32 taskId,
+        uint256 round,
+        address trainer,
+        Opening calldata opening
+    ) external pure returns (bytes32) {
         return Hashes.update(taskId, round, trainer, opening);
     }
 
     /// @inheritdoc ITraining
-    function scoreCommitment(bytes32 taskId, uint256 round, address validator, bytes32 scores, bytes32 salt)
-        external
-        pure
-        returns (bytes32)
-    {
+    function scoreCommitment(
+        bytes32 taskId,
+        uint256 round,
+        address validator,
+        bytes32 scores,
+        bytes32 salt
+    ) external pure returns (bytes32) {
         return Hashes.scores(taskId, round, validator, scores, salt);
     }
 
     /// @inheritdoc ITraining
-    function resultDigest(bytes32 taskId, uint256 round, Result calldata result) external pure returns (bytes32) {
+    function resultDigest(bytes32 taskId, uint256 round, Result calldata result)
+        external
+        pure
+        returns (bytes32)
+    {
         return Hashes.result(taskId, round, result);
     }
 
@@ -287,14 +306,19 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     // Inside
 
     /// @dev Returns the selector of the error, or 0, so that a batch can skip what a call refuses.
-    function _commit(Seat storage seat, bytes32 taskId, uint256 round, address trainer, bytes32 commitment)
-        private
-        returns (bytes4 fault)
-    {
+    function _commit(
+        Seat storage seat,
+        bytes32 taskId,
+        uint256 round,
+        address trainer,
+        bytes32 commitment
+    ) private returns (bytes4 fault) {
         uint256 word = seat.word;
         if (word == 0) return ITrainingErrors.TrainingNotTrainer.selector;
         if (Slots.roundOf(word) == round) {
-            if (Slots.isOpen(word, round)) return ITrainingErrors.TrainingAlreadyCommitted.selector;
+            if (Slots.isOpen(word, round)) {
+                return ITrainingErrors.TrainingAlreadyCommitted.selector;
+            }
             return ITrainingErrors.TrainingActsNextRound.selector;
         }
         if (!Slots.isCommitment(commitment)) return ITrainingErrors.TrainingBadCommitment.selector;
@@ -303,10 +327,13 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
     }
 
     /// @dev As `_commit`. No hash ends like a mark, so one comparison settles round and commitment.
-    function _reveal(Seat storage seat, bytes32 taskId, uint256 round, address trainer, Opening calldata opening)
-        private
-        returns (bytes4 fault)
-    {
+    function _reveal(
+        Seat storage seat,
+        bytes32 taskId,
+        uint256 round,
+        address trainer,
+        Opening calldata opening
+    ) private returns (bytes4 fault) {
         uint256 word = seat.word;
         if (word != Slots.packCommitment(round, Hashes.update(taskId, round, trainer, opening))) {
             if (Slots.isOpen(word, round)) return ITrainingErrors.TrainingWrongOpening.selector;

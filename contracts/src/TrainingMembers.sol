@@ -81,9 +81,13 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
     }
 
     /// @inheritdoc ITraining
-    function sanction(bytes32 taskId, address account, uint256 strikes, bytes32[] calldata proof) external {
+    function sanction(bytes32 taskId, address account, uint256 strikes, bytes32[] calldata proof)
+        external
+    {
         (Task storage task_, Clock memory clock) = _now(taskId);
-        if (!MerkleProof.verifyCalldata(proof, task_.sanctions, Hashes.leaf(taskId, account, strikes))) {
+        if (!MerkleProof.verifyCalldata(
+                proof, task_.sanctions, Hashes.leaf(taskId, account, strikes)
+            )) {
             revert TrainingBadProof(taskId, account);
         }
         Member storage member_ = task_.members[account];
@@ -95,12 +99,17 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         bool expelled = capped == Penalties.STRIKES_MAX;
         if (expelled && _isSeated(task_, account)) _unseat(task_, clock, account);
         _save(taskId, task_, clock);
-        uint256 slashed = REGISTRY.slash(taskId, account, Penalties.penalty(member_.stake, before, capped));
+        uint256 slashed =
+            REGISTRY.slash(taskId, account, Penalties.penalty(member_.stake, before, capped));
         emit Sanctioned(taskId, account, capped, slashed, expelled);
     }
 
     /// @inheritdoc ITraining
-    function member(bytes32 taskId, address account) external view returns (MemberState memory state) {
+    function member(bytes32 taskId, address account)
+        external
+        view
+        returns (MemberState memory state)
+    {
         Task storage task_ = _tasks[taskId];
         Member storage member_ = task_.members[account];
         (state.role, state.strikes) = (member_.role, member_.strikes);
@@ -136,8 +145,12 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         address account,
         uint256 stake
     ) private {
-        if (task_.members[account].committee) revert TrainingCommitteeCannotTrain(taskId, account);
-        if (stake != task_.trainerStake) revert TrainingWrongStake(taskId, task_.trainerStake, stake);
+        if (task_.members[account].committee) {
+            revert TrainingCommitteeCannotTrain(taskId, account);
+        }
+        if (stake != task_.trainerStake) {
+            revert TrainingWrongStake(taskId, task_.trainerStake, stake);
+        }
         uint256 maxTrainers = task_.rules.maxTrainers;
         if (clock.trainers >= maxTrainers) revert TrainingFull(taskId, maxTrainers);
         clock.trainers += 1;
@@ -151,9 +164,13 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         address account,
         uint256 stake
     ) private {
-        if (clock.phase != Phase.Joining) revert TrainingWrongPhase(taskId, Phase.Joining, clock.phase);
+        if (clock.phase != Phase.Joining) {
+            revert TrainingWrongPhase(taskId, Phase.Joining, clock.phase);
+        }
         if (!task_.members[account].committee) revert TrainingNotInCommittee(taskId, account);
-        if (stake < task_.validatorStake) revert TrainingWrongStake(taskId, task_.validatorStake, stake);
+        if (stake < task_.validatorStake) {
+            revert TrainingWrongStake(taskId, task_.validatorStake, stake);
+        }
         clock.validators += 1;
         task_.seatedStake += stake.toUint128();
         task_.validators[account].word = Slots.pack(0, Slots.DONE);
@@ -199,8 +216,16 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
     function _permit(address owner, Permit calldata permit) private {
         if (permit.value == 0) return;
         address token = REGISTRY.stakingToken();
-        try IERC20Permit(token).permit(
-            owner, address(REGISTRY), permit.value, permit.deadline, permit.v, permit.r, permit.s
-        ) {} catch {}
+        try IERC20Permit(token)
+            .permit(
+                owner,
+                address(REGISTRY),
+                permit.value,
+                permit.deadline,
+                permit.v,
+                permit.r,
+                permit.s
+            ) {}
+            catch {}
     }
 }

@@ -152,7 +152,9 @@ abstract contract TrainingState is ITraining {
         _startPhase(taskId, task_, clock, Phase.Commit);
     }
 
-    function _startPhase(bytes32 taskId, Task storage task_, Clock memory clock, Phase phase) internal {
+    function _startPhase(bytes32 taskId, Task storage task_, Clock memory clock, Phase phase)
+        internal
+    {
         clock.phase = phase;
         clock.deadline = uint40(block.timestamp + Rounds.duration(task_.rules, phase));
         emit PhaseStarted(taskId, clock.round, phase, clock.deadline);

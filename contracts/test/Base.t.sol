@@ -56,7 +56,11 @@ abstract contract Base {
 
     // Building a task
 
-    function _params(uint32 rounds, uint32 maxTrainers) internal view returns (TaskParams memory params) {
+    function _params(uint32 rounds, uint32 maxTrainers)
+        internal
+        view
+        returns (TaskParams memory params)
+    {
         params.sponsor = SPONSOR;
         params.token = address(token);
         params.pool = POOL;
@@ -66,12 +70,16 @@ abstract contract Base {
         (params.joinTime, params.commitTime, params.revealTime) = (1 hours, 1 hours, 1 hours);
         (params.scoreTime, params.scoreRevealTime, params.attestTime) = (1 hours, 1 hours, 1 hours);
         params.validators = new address[](validators.length);
-        for (uint256 i; i < validators.length; ++i) params.validators[i] = vm.addr(validators[i]);
+        for (uint256 i; i < validators.length; ++i) {
+            params.validators[i] = vm.addr(validators[i]);
+        }
         (params.spec, params.model, params.modelRoot) = ("spec", "model", "modelRoot");
     }
 
     function _makeMembers(uint256 trainerCount, uint256 validatorCount) internal {
-        for (uint256 i; i < trainerCount; ++i) trainers.push(uint256(keccak256(abi.encode("trainer", i))));
+        for (uint256 i; i < trainerCount; ++i) {
+            trainers.push(uint256(keccak256(abi.encode("trainer", i))));
+        }
         for (uint256 i; i < validatorCount; ++i) {
             uint256 key = uint256(keccak256(abi.encode("validator", i)));
             validators.push(key);
@@ -93,8 +101,12 @@ abstract contract Base {
     function _startTask(uint32 rounds, uint256 trainerCount, uint256 validatorCount) internal {
         _makeMembers(trainerCount, validatorCount);
         _createTask(_params(rounds, uint32(trainerCount)));
-        for (uint256 i; i < trainerCount; ++i) _join(vm.addr(trainers[i]), 1);
-        for (uint256 i; i < validatorCount; ++i) _join(vm.addr(validators[i]), 2);
+        for (uint256 i; i < trainerCount; ++i) {
+            _join(vm.addr(trainers[i]), 1);
+        }
+        for (uint256 i; i < validatorCount; ++i) {
+            _join(vm.addr(validators[i]), 2);
+        }
     }
 
     function _fund(address account, uint8 roles) internal {
@@ -116,7 +128,11 @@ abstract contract Base {
         return keccak256(abi.encodePacked("\x19\x01", domain, message));
     }
 
-    function _signCompact(uint256 key, bytes32 digest) internal pure returns (bytes32 r, bytes32 vs) {
+    function _signCompact(uint256 key, bytes32 digest)
+        internal
+        pure
+        returns (bytes32 r, bytes32 vs)
+    {
         (uint8 v, bytes32 r_, bytes32 s) = vm.sign(key, digest);
         return (r_, bytes32(uint256(s) | (uint256(v - 27) << 255)));
     }
@@ -133,18 +149,27 @@ abstract contract Base {
 
     function _commitment(uint256 key, uint256 round) internal view returns (bytes32) {
         Opening memory o = _opening(key, round);
-        return keccak256(abi.encode(taskId, round, vm.addr(key), o.update, o.chunkRoot, o.samples, o.salt));
+        return keccak256(
+            abi.encode(taskId, round, vm.addr(key), o.update, o.chunkRoot, o.samples, o.salt)
+        );
     }
 
-    function _signedCommit(uint256 key, uint256 round) internal view returns (SignedCommit memory entry) {
+    function _signedCommit(uint256 key, uint256 round)
+        internal
+        view
+        returns (SignedCommit memory entry)
+    {
         entry.commitment = _commitment(key, round);
-        bytes32 message = keccak256(abi.encode(Hashes.COMMIT_TYPEHASH, taskId, round, entry.commitment));
+        bytes32 message =
+            keccak256(abi.encode(Hashes.COMMIT_TYPEHASH, taskId, round, entry.commitment));
         (entry.r, entry.vs) = _signCompact(key, _typed(training.domainSeparator(), message));
     }
 
     function _signedCommits(uint256 round) internal view returns (SignedCommit[] memory batch) {
         batch = new SignedCommit[](trainers.length);
-        for (uint256 i; i < batch.length; ++i) batch[i] = _signedCommit(trainers[i], round);
+        for (uint256 i; i < batch.length; ++i) {
+            batch[i] = _signedCommit(trainers[i], round);
+        }
     }
 
     function _openings(uint256 round) internal view returns (TrainerOpening[] memory batch) {
@@ -154,19 +179,30 @@ abstract contract Base {
         }
     }
 
-    function _signedJoin(uint256 key, uint8 role, uint256 deadline) internal view returns (SignedJoin memory out) {
+    function _signedJoin(uint256 key, uint8 role, uint256 deadline)
+        internal
+        view
+        returns (SignedJoin memory out)
+    {
         address account = vm.addr(key);
         out.join = Join(account, role, STAKE, deadline);
-        bytes32 message = keccak256(abi.encode(Hashes.JOIN_TYPEHASH, taskId, account, role, STAKE, deadline));
+        bytes32 message =
+            keccak256(abi.encode(Hashes.JOIN_TYPEHASH, taskId, account, role, STAKE, deadline));
         (out.r, out.vs) = _signCompact(key, _typed(training.domainSeparator(), message));
         out.permit = _permit(key, STAKE, deadline);
     }
 
-    function _permit(uint256 key, uint256 value, uint256 deadline) internal view returns (Permit memory out) {
+    function _permit(uint256 key, uint256 value, uint256 deadline)
+        internal
+        view
+        returns (Permit memory out)
+    {
         address account = vm.addr(key);
         bytes32 message = keccak256(
             abi.encode(
-                keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+                keccak256(
+                    "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
+                ),
                 account,
                 address(registry),
                 value,
@@ -178,8 +214,14 @@ abstract contract Base {
         return Permit(value, deadline, v, r, s);
     }
 
-    function _scores(uint256 key, uint256 round) internal pure returns (bytes32 scores, bytes32 salt) {
-        return (keccak256(abi.encode(key, round, "scores")), keccak256(abi.encode(key, round, "salt")));
+    function _scores(uint256 key, uint256 round)
+        internal
+        pure
+        returns (bytes32 scores, bytes32 salt)
+    {
+        return (
+            keccak256(abi.encode(key, round, "scores")), keccak256(abi.encode(key, round, "salt"))
+        );
     }
 
     function _scoreCommitment(uint256 key, uint256 round) internal view returns (bytes32) {
@@ -215,8 +257,12 @@ abstract contract Base {
     }
 
     function _playScores(uint256 round) internal {
-        for (uint256 i; i < validators.length; ++i) _commitScores(validators[i], round);
-        for (uint256 i; i < validators.length; ++i) _revealScores(validators[i], round);
+        for (uint256 i; i < validators.length; ++i) {
+            _commitScores(validators[i], round);
+        }
+        for (uint256 i; i < validators.length; ++i) {
+            _revealScores(validators[i], round);
+        }
     }
 
     function _commitScores(uint256 key, uint256 round) internal {
@@ -239,7 +285,9 @@ abstract contract Base {
     /// @dev Attests until there is a quorum.
     function _playAttest(uint256 round, Result memory result) internal {
         uint256 needed = validators.length * 6_667 / 10_000 + 1;
-        for (uint256 i; i < needed; ++i) _attest(validators[i], round, result);
+        for (uint256 i; i < needed; ++i) {
+            _attest(validators[i], round, result);
+        }
     }
 
     function _playRound(uint256 round, Result memory result) internal {

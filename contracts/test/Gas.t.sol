@@ -41,12 +41,16 @@ contract GasTest is Base {
         vm.assertEq(training.task(taskId).reveals, 0);
         training.revealBatch(taskId, 2, _openings(2));
         uint256 perReveal = _note("revealBatch of 100") / 100;
-        vm.snapshotValue(GROUP, "commit and reveal per trainer in a batch of 100", perCommit + perReveal);
+        vm.snapshotValue(
+            GROUP, "commit and reveal per trainer in a batch of 100", perCommit + perReveal
+        );
         vm.assertEq(training.task(taskId).reveals, 100);
         vm.assertLe(perCommit + perReveal, 25_000, "a trainer pays more than 25,000 gas a round");
     }
 
-    function test_a_settled_round_of_16_trainers_and_4_validators_costs_less_than_1500000() external {
+    function test_a_settled_round_of_16_trainers_and_4_validators_costs_less_than_1500000()
+        external
+    {
         _startTask(3, 16, 4);
         _measureRound(1, "first round of 16 trainers and 4 validators");
         vm.roll(block.number + 1);

@@ -5,7 +5,13 @@ import {AllowList} from "../src/AllowList.sol";
 import {ITrainingErrors} from "../src/interfaces/ITrainingErrors.sol";
 import {ITrainingEvents} from "../src/interfaces/ITrainingEvents.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
-import {Phase, Result, SignedJoin, TaskParams, TaskState} from "../src/interfaces/TrainingTypes.sol";
+import {
+    Phase,
+    Result,
+    SignedJoin,
+    TaskParams,
+    TaskState
+} from "../src/interfaces/TrainingTypes.sol";
 import {Base} from "./Base.t.sol";
 
 /// @notice One task from its creation to the last exit, and the turns that a round can take.
@@ -45,12 +51,16 @@ contract SmokeTest is Base {
         for (uint256 i; i < trainers.length; ++i) {
             if (vm.addr(trainers[i]) != expelled) _leave(vm.addr(trainers[i]));
         }
-        for (uint256 i; i < validators.length; ++i) _leave(vm.addr(validators[i]));
+        for (uint256 i; i < validators.length; ++i) {
+            _leave(vm.addr(validators[i]));
+        }
         vm.warp(block.timestamp + BOND_DELAY);
         for (uint256 i; i < trainers.length; ++i) {
             if (vm.addr(trainers[i]) != expelled) _takeOut(vm.addr(trainers[i]));
         }
-        for (uint256 i; i < validators.length; ++i) _takeOut(vm.addr(validators[i]));
+        for (uint256 i; i < validators.length; ++i) {
+            _takeOut(vm.addr(validators[i]));
+        }
     }
 
     function _leave(address account) private {
@@ -103,7 +113,9 @@ contract SmokeTest is Base {
         _makeMembers(1, 4);
         _createTask(_params(1, 1));
         _join(vm.addr(trainers[0]), 1);
-        for (uint256 i; i < 3; ++i) _join(vm.addr(validators[i]), 2);
+        for (uint256 i; i < 3; ++i) {
+            _join(vm.addr(validators[i]), 2);
+        }
         vm.warp(block.timestamp + 1 hours + 1);
         training.advance(taskId);
         _playCommit(1);
@@ -148,7 +160,9 @@ contract SmokeTest is Base {
         vm.prank(carol);
         training.commit(taskId, 1, commitment);
         vm.expectEmit(address(training));
-        emit ITrainingEvents.CommitSkipped(taskId, 1, 0, ITrainingErrors.TrainingActsNextRound.selector);
+        emit ITrainingEvents.CommitSkipped(
+            taskId, 1, 0, ITrainingErrors.TrainingActsNextRound.selector
+        );
         _playCommit(1);
         vm.assertEq(training.task(taskId).commits, 1);
         _expectPhase(Phase.Reveal, 1);
@@ -200,10 +214,12 @@ contract SmokeTest is Base {
 
     function _register(uint256 key, uint8 roles, uint256 deadline) private {
         address account = vm.addr(key);
-        bytes32 typeHash =
-            keccak256("Register(address account,uint8 roles,bytes32 metadata,uint256 nonce,uint256 deadline)");
-        bytes32 message =
-            keccak256(abi.encode(typeHash, account, roles, bytes32(0), registry.nonceOf(account), deadline));
+        bytes32 typeHash = keccak256(
+            "Register(address account,uint8 roles,bytes32 metadata,uint256 nonce,uint256 deadline)"
+        );
+        bytes32 message = keccak256(
+            abi.encode(typeHash, account, roles, bytes32(0), registry.nonceOf(account), deadline)
+        );
         (bytes32 r, bytes32 vs) = _signCompact(key, _typed(registry.domainSeparator(), message));
         registry.registerBySignature(IRegistry.Registration(account, roles, 0, deadline), r, vs);
     }
@@ -213,11 +229,14 @@ contract SmokeTest is Base {
         taskId = "task";
         address alice = vm.addr(trainers[0]);
         vm.assertEq(
-            training.updateCommitment(taskId, 7, alice, _opening(trainers[0], 7)), _commitment(trainers[0], 7)
+            training.updateCommitment(taskId, 7, alice, _opening(trainers[0], 7)),
+            _commitment(trainers[0], 7)
         );
         TaskParams memory params = _params(1, 1);
         vm.assertEq(training.taskIdOf(params), keccak256(abi.encode(params)));
         Result memory result = _result(1, alice, 1, 1);
-        vm.assertEq(training.resultDigest(taskId, 1, result), keccak256(abi.encode(taskId, 1, result)));
+        vm.assertEq(
+            training.resultDigest(taskId, 1, result), keccak256(abi.encode(taskId, 1, result))
+        );
     }
 }

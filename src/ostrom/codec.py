@@ -68,13 +68,22 @@ def checksum_address(raw: bytes) -> Address:
     return Address("0x" + "".join(c.upper() if n > "7" else c for c, n in zip(text, nibbles)))
 
 
+def is_address(text: str) -> bool:
+    """True if `text` is 0x and 40 hexadecimal digits, in whatever case.
+
+    >>> is_address("0x" + "11" * 20), is_address("alice")
+    (True, False)
+    """
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def address_bytes(address: Address) -> bytes:
     """The 20 bytes of an account.
 
     >>> address_bytes(Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")).hex()[:8]
     '5aaeb605'
     """
-    if not _ADDRESS.fullmatch(address):
+    if not is_address(address):
         raise CodecError(
             f"not an address: {ascii(address)[:64]}; give 0x and 40 hexadecimal digits"
         )

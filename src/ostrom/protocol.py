@@ -123,14 +123,10 @@ class TaskState:
 
     def is_active(self, trainer: Address) -> bool:
         """True if the trainer may commit in the current round."""
-        seated = self.may_act(trainer, Role.TRAINER)
-        return seated and self.members[trainer].since <= self.number
+        return self.may_act(trainer, Role.TRAINER) and self.members[trainer].since <= self.number
 
     def committee(self) -> Mapping[Address, int]:
-        """The stake with which each validator joined; it does not shrink with sanctions.
-
-        Whoever left before the first round is no part of it, as in the contract's total.
-        """
+        """Each validator's stake at the start of the first round; sanctions do not shrink it."""
         members = self.members.items()
         return {a: m.stake for a, m in members if m.role == Role.VALIDATOR and not m.left}
 
@@ -143,6 +139,7 @@ Event: TypeAlias = t.Event | Tick
 
 _ACTS = (t.Committed, t.Revealed, t.ScoresCommitted, t.ScoresRevealed, t.Attested)
 _ORDER = (Phase.COMMIT, Phase.REVEAL, Phase.SCORE, Phase.SCORE_REVEAL, Phase.ATTEST)
+_BEFORE = dict(zip(_ORDER[1:], _ORDER))
 
 
 def step(state: TaskState, event: Event, now: int) -> tuple[TaskState, tuple[Command, ...]]:
@@ -208,10 +205,8 @@ def _without(mapping: Mapping[K, V], key: K, kept: Mapping[K, object]) -> Mappin
 
 def _in_round(state: TaskState, phase: Phase, number: int, what: str) -> RoundState:
     """The current round, after checking that `what` may happen in it now."""
-    _require(
-        state.phase == phase and state.number == number,
-        f"{what} of round {number} in the {state.phase.name} phase of round {state.number}",
-    )
+    now = f"the {state.phase.name} phase of round {state.number}"
+    _require(state.phase == phase and state.number == number, f"{what} of round {number} in {now}")
     _require(not _ended(state), f"{what} of round {number} after its end")
     return state.round
 
@@ -241,12 +236,10 @@ def _(event: t.TaskCreated, state: TaskState) -> TaskState:
 def _(event: t.Joined, state: TaskState) -> TaskState:
     # Nobody joins again after leaving: a second seat would wipe the strikes of the first.
     _require(event.account not in state.members, f"{event.account} joins twice")
-    _require(not state.over, f"{event.account} joins after the end")
-    validates = event.role == Role.VALIDATOR
-    invited = event.account in state.rules.validators
-    _require(validates == invited, f"{event.account} joins with the wrong role {event.role.name}")
-    in_time = state.phase == Phase.JOINING or not validates
-    _require(in_time, f"validator {event.account} joins after the start")
+    invited, validates = event.account in state.rules.validators, event.role == Role.VALIDATOR
+    _require(invited == validates, f"{event.account} joins in a wrong role")
+    late = state.over or (validates and state.number > 0)
+    _require(not late, f"{event.account} joins too late")
     member = Member(event.role, event.stake, since=state.number + 1)
     return replace(state, members=_put(state.members, event.account, member))
 
@@ -256,11 +249,10 @@ def _(event: t.Left, state: TaskState) -> TaskState:
     _require(event.account in state.members, f"{event.account} leaves without having joined")
     member = state.members[event.account]
     _require(not (member.left or member.expelled), f"{event.account} leaves twice")
-    stays = member.role == Role.VALIDATOR and state.phase != Phase.JOINING
+    stays = member.role == Role.VALIDATOR and state.number > 0
     bound = stays or event.account in state.round.missed
     _require(state.over or not bound, f"{event.account} leaves while its round needs it")
-    left = replace(member, left=True)
-    return replace(state, members=_put(state.members, event.account, left))
+    return replace(state, members=_put(state.members, event.account, replace(member, left=True)))
 
 
 @_apply.register
@@ -272,9 +264,7 @@ def _(event: t.PhaseStarted, state: TaskState) -> TaskState:
         ended = state.phase == Phase.JOINING or (_ended(state) and not state.over)
         legal = number == state.number + 1 <= state.rules.rounds and ended
     else:
-        place = _ORDER.index(phase) if phase in _ORDER else 0
-        follows = place > 0 and state.phase == _ORDER[place - 1] and not _ended(state)
-        legal = number == state.number and follows
+        legal = number == state.number and state.phase == _BEFORE.get(phase) and not _ended(state)
     _require(legal, f"phase {phase.name} of round {number} follows {state.phase.name}")
     state = replace(state, phase=phase, number=number, deadline=event.deadline)
     return _with_round(state, RoundState(number, state.head)) if phase == Phase.COMMIT else state
@@ -300,8 +290,7 @@ def _(event: t.Revealed, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.ScoresCommitted, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.SCORE, event.round, "a score commitment")
-    seated = state.may_act(event.validator, Role.VALIDATOR)
-    _require(seated, f"{event.validator} is no validator")
+    _require(state.may_act(event.validator, Role.VALIDATOR), f"{event.validator} is no validator")
     _require(event.validator not in here.score_commits, f"{event.validator} scores twice")
     commits = _put(here.score_commits, event.validator, event.commitment)
     return _with_round(state, replace(here, score_commits=commits))
@@ -319,11 +308,10 @@ def _(event: t.ScoresRevealed, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Attested, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.ATTEST, event.round, "an attestation")
-    seated = state.may_act(event.validator, Role.VALIDATOR)
-    _require(seated, f"{event.validator} is no validator")
+    _require(state.may_act(event.validator, Role.VALIDATOR), f"{event.validator} is no validator")
     _require(event.validator not in here.attestations, f"{event.validator} attests twice")
-    attestations = _put(here.attestations, event.validator, event)
-    return _with_round(state, replace(here, attestations=attestations))
+    votes = _put(here.attestations, event.validator, event)
+    return _with_round(state, replace(here, attestations=votes))
 
 
 @_apply.register
@@ -342,7 +330,7 @@ def _(event: t.RoundSettled, state: TaskState) -> TaskState:
 
 @_apply.register
 def _(event: t.RoundVoided, state: TaskState) -> TaskState:
-    turn = state.number == event.round and state.phase in _ORDER and not _ended(state)
+    turn = event.round == state.number and event.round in state.rounds and not _ended(state)
     _require(turn, f"round {event.round} is voided out of turn")
     return _with_round(state, replace(state.round, void=True))
 
@@ -351,8 +339,7 @@ def _(event: t.RoundVoided, state: TaskState) -> TaskState:
 def _(event: t.ModelPublished, state: TaskState) -> TaskState:
     _require(event.version not in state.versions, f"version {event.version} is published twice")
     _require(event.parent == state.head, f"version {event.version} has a wrong parent")
-    turn = event.round == state.number and not (state.over or _ended(state))
-    _require(turn, f"version {event.version} is published out of turn")
+    _require(event.round == state.number and not _ended(state), "a model is published out of turn")
     return replace(state, versions=_put(state.versions, event.version, event), head=event.version)
 
 
@@ -387,7 +374,7 @@ def _(event: t.Sanctioned, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Claimed, state: TaskState) -> TaskState:
     before = state.claimed.get(event.account, 0)
-    right = event.amount > 0 and event.cumulative == before + event.amount
+    right = event.cumulative == before + event.amount > before
     _require(right, f"{event.account} claims a wrong amount")
     total = sum(state.claimed.values()) + event.amount
     _require(total <= state.allocated, f"{event.account} claims more than was allocated")
@@ -396,8 +383,7 @@ def _(event: t.Claimed, state: TaskState) -> TaskState:
 
 @_apply.register
 def _(event: t.TaskFinished, state: TaskState) -> TaskState:
-    turn = state.number > 0 and not state.over and _ended(state)
-    _require(turn, "the task finishes out of turn")
+    _require(_ended(state) and not state.over, "the task finishes out of turn")
     return replace(state, phase=Phase.FINISHED)
 
 
@@ -410,6 +396,5 @@ def _(event: t.TaskCancelled, state: TaskState) -> TaskState:
 @_apply.register
 def _(event: t.Refunded, state: TaskState) -> TaskState:
     _require(state.over and not state.refunded, "a refund before the end, or a second one")
-    rest = state.rules.pool - state.allocated
-    _require(event.amount == rest, f"a refund of {event.amount} where {rest} is left")
+    _require(event.amount == state.rules.pool - state.allocated, "a refund that is not the rest")
     return replace(state, refunded=event.amount)

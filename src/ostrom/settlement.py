@@ -7,6 +7,7 @@ honest validators attest to one digest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ostrom.aggregation import Pipeline, leave_one_out, pipeline
-from ostrom.codec import Document, decode_document, encode_document, sha256
+from ostrom.codec import Document, decode_document, encode_document, is_address, sha256
 from ostrom.errors import CodecError
 from ostrom.incentives import accumulate, consensus, incentive, payout_root
 from ostrom.protocol import RoundState, TaskState
@@ -30,6 +31,10 @@ Tensors: TypeAlias = Mapping[str, IntVector]
 
 RECORD_FORMAT = "ostrom/record/1"
 SCORES_FORMAT = "ostrom/scores/1"
+
+_PAIRS = {"scores": str, "faults": str, "payouts": str, "strikes": int}
+_UPDATE_TEXTS = {"trainer", "update", "samples", "check", "payout"}
+_AMOUNT = re.compile(r"[1-9][0-9]{0,77}", re.ASCII)
 
 STRIKES_MAX = 3
 """The contract expels at the third strike; later faults cost nothing more."""
@@ -207,7 +212,42 @@ def decode_record(data: bytes) -> Document:
     document = decode_document(data)
     if not isinstance(document, dict) or document.get("format") != RECORD_FORMAT:
         raise CodecError("not a record of this version")
+    if not _is_record(document):
+        raise CodecError("a record lacks a field, or holds a value of another kind")
     return document
+
+
+def _is_record(document: dict[str, Document]) -> bool:
+    """True if readers can rely on every field: a dishonest quorum may have attested to anything."""
+    updates = document.get("updates")
+    if type(document.get("round")) is not int or not isinstance(updates, list):
+        return False
+    rows = all(isinstance(row, dict) and _texts_of(row) >= _UPDATE_TEXTS for row in updates)
+    lists = (_are_pairs(document.get(name), kind) for name, kind in _PAIRS.items())
+    return (
+        rows
+        and all(lists)
+        and all(_AMOUNT.fullmatch(amount) for _, amount in document["payouts"])
+        and all(count > 0 for _, count in document["strikes"])
+    )
+
+
+def _texts_of(row: dict[str, Document]) -> set[str]:
+    """The fields of an update's row that are texts, if its score is an integer or null."""
+    scored = type(row.get("score", "")) in (int, type(None))
+    return {key for key, value in row.items() if scored and isinstance(value, str)}
+
+
+def _are_pairs(rows: Document, kind: type) -> bool:
+    """True for a list of [account, value of that kind]."""
+    return isinstance(rows, list) and all(
+        isinstance(row, list)
+        and len(row) == 2
+        and isinstance(row[0], str)
+        and is_address(row[0])
+        and type(row[1]) is kind
+        for row in rows
+    )
 
 
 def record_balances(record: Document) -> Balances:

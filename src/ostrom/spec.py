@@ -10,14 +10,22 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ostrom.codec import Document, decode_document, encode_document, sha256
 from ostrom.errors import InputError
 
-EXACT_CODE = ("codec", "tensors", "aggregation", "incentives", "verification", "settlement")
+EXACT_CODE = (
+    "codec",
+    "protocol",
+    "tensors",
+    "aggregation",
+    "incentives",
+    "verification",
+    "settlement",
+)
 """The modules and packages that a validator recomputes a round with."""
 
 
@@ -35,7 +43,7 @@ class Spec(BaseModel):
 
     format: Literal["ostrom/spec/1"] = "ostrom/spec/1"
     model: str
-    shape: tuple[int, ...] = Field(min_length=1, max_length=4)
+    shape: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = Field(min_length=1, max_length=4)
     classes: int = Field(ge=2, le=100_000)
     parameters: int = Field(ge=1, le=1 << 31)
     update_length: int = Field(ge=1, le=1 << 31)

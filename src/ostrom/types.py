@@ -142,6 +142,13 @@ class Joined:
 
 
 @dataclass(frozen=True)
+class JoinSkipped:
+    task_id: Digest
+    index: int
+    reason: bytes
+
+
+@dataclass(frozen=True)
 class PhaseStarted:
     task_id: Digest
     round: int
@@ -292,6 +299,7 @@ class OtherEvent:
 Event: TypeAlias = (
     TaskCreated
     | Joined
+    | JoinSkipped
     | PhaseStarted
     | Committed
     | CommitSkipped

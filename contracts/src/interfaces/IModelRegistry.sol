@@ -60,9 +60,13 @@ interface IModelRegistry {
     /// @param model The sha2-256 digest in the model file's CID.
     /// @param modelRoot The model's chunk root.
     /// @param record The sha2-256 digest in the CID of the round's record.
-    function publish(bytes32 taskId, uint256 round, bytes32 model, bytes32 modelRoot, bytes32 record)
-        external
-        returns (uint256 number);
+    function publish(
+        bytes32 taskId,
+        uint256 round,
+        bytes32 model,
+        bytes32 modelRoot,
+        bytes32 record
+    ) external returns (uint256 number);
 
     /// @notice Makes an earlier (or later) version the head. History stays. Only the task's publisher.
     function rollBack(bytes32 taskId, uint256 number) external;

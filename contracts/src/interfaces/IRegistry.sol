@@ -22,10 +22,18 @@ interface IRegistry {
     event Deposited(address indexed account, uint256 amount);
     event Withdrawn(address indexed account, uint256 amount);
     event LockerEnabled(address indexed locker);
-    event Bonded(address indexed locker, bytes32 indexed id, address indexed account, uint256 amount);
-    event Unbonding(address indexed locker, bytes32 indexed id, address indexed account, uint256 releaseAt);
-    event Released(address indexed locker, bytes32 indexed id, address indexed account, uint256 amount);
-    event Slashed(address indexed locker, bytes32 indexed id, address indexed account, uint256 amount);
+    event Bonded(
+        address indexed locker, bytes32 indexed id, address indexed account, uint256 amount
+    );
+    event Unbonding(
+        address indexed locker, bytes32 indexed id, address indexed account, uint256 releaseAt
+    );
+    event Released(
+        address indexed locker, bytes32 indexed id, address indexed account, uint256 amount
+    );
+    event Slashed(
+        address indexed locker, bytes32 indexed id, address indexed account, uint256 amount
+    );
 
     error RegistryBadParameter(bytes32 name);
     error RegistryUnknownRoles(uint8 roles);

@@ -103,13 +103,15 @@ interface ITraining is ITrainingErrors, ITrainingEvents {
     /// @notice Pays an account what it has earned and not yet claimed. The leaf is
     /// `keccak256(bytes.concat(keccak256(abi.encode(taskId, account, cumulative))))`.
     /// @param cumulative All that the account ever earned in the task.
-    function claim(bytes32 taskId, address account, uint256 cumulative, bytes32[] calldata proof) external;
+    function claim(bytes32 taskId, address account, uint256 cumulative, bytes32[] calldata proof)
+        external;
 
     /// @notice Carries out a sanction. The leaf is
     /// `keccak256(bytes.concat(keccak256(abi.encode(taskId, account, strikes))))`.
     /// @param strikes All strikes the account ever got: the first costs 5 % of the stake, the second
     /// 20 %, the third the rest and the seat.
-    function sanction(bytes32 taskId, address account, uint256 strikes, bytes32[] calldata proof) external;
+    function sanction(bytes32 taskId, address account, uint256 strikes, bytes32[] calldata proof)
+        external;
 
     // The owner
 
@@ -147,19 +149,27 @@ interface ITraining is ITrainingErrors, ITrainingEvents {
     function taskIdOf(TaskParams calldata params) external pure returns (bytes32);
 
     /// @notice `keccak256(abi.encode(taskId, round, trainer, update, chunkRoot, samples, salt))`.
-    function updateCommitment(bytes32 taskId, uint256 round, address trainer, Opening calldata opening)
-        external
-        pure
-        returns (bytes32);
+    function updateCommitment(
+        bytes32 taskId,
+        uint256 round,
+        address trainer,
+        Opening calldata opening
+    ) external pure returns (bytes32);
 
     /// @notice `keccak256(abi.encode(taskId, round, validator, scores, salt))`.
-    function scoreCommitment(bytes32 taskId, uint256 round, address validator, bytes32 scores, bytes32 salt)
+    function scoreCommitment(
+        bytes32 taskId,
+        uint256 round,
+        address validator,
+        bytes32 scores,
+        bytes32 salt
+    ) external pure returns (bytes32);
+
+    /// @notice `keccak256(abi.encode(taskId, round, result))`.
+    function resultDigest(bytes32 taskId, uint256 round, Result calldata result)
         external
         pure
         returns (bytes32);
-
-    /// @notice `keccak256(abi.encode(taskId, round, result))`.
-    function resultDigest(bytes32 taskId, uint256 round, Result calldata result) external pure returns (bytes32);
 
     /// @notice The EIP-712 domain separator.
     function domainSeparator() external view returns (bytes32);

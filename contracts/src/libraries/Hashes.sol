@@ -8,11 +8,14 @@ import {Join, Opening, Result} from "../interfaces/TrainingTypes.sol";
 library Hashes {
     bytes32 internal constant JOIN_TYPEHASH =
         keccak256("Join(bytes32 taskId,address account,uint8 role,uint256 stake,uint256 deadline)");
-    bytes32 internal constant COMMIT_TYPEHASH = keccak256("Commit(bytes32 taskId,uint256 round,bytes32 commitment)");
+    bytes32 internal constant COMMIT_TYPEHASH =
+        keccak256("Commit(bytes32 taskId,uint256 round,bytes32 commitment)");
 
     function join(bytes32 taskId, Join calldata signed) internal pure returns (bytes32) {
         return keccak256(
-            abi.encode(JOIN_TYPEHASH, taskId, signed.account, signed.role, signed.stake, signed.deadline)
+            abi.encode(
+                JOIN_TYPEHASH, taskId, signed.account, signed.role, signed.stake, signed.deadline
+            )
         );
     }
 
@@ -65,7 +68,11 @@ library Hashes {
         return keccak256(abi.encode(taskId, round, validator, digest, salt));
     }
 
-    function result(bytes32 taskId, uint256 round, Result calldata outcome) internal pure returns (bytes32) {
+    function result(bytes32 taskId, uint256 round, Result calldata outcome)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(taskId, round, outcome));
     }
 

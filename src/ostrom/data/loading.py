@@ -67,7 +67,8 @@ def load_digits(cache: Path | None = None) -> Source:
 
 
 def _npz(path: Path) -> Source:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here, because numpy leaves a damaged archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         held = {name: arrays[name] for name in arrays.files}
     if not {"x", "y"} <= held.keys():
         raise DatasetError(f"{path} must hold the arrays x and y")

@@ -26,5 +26,7 @@ def sanctions(store: Store, state: TaskState) -> list[Sanction]:
     return [
         Sanction(account, count, tuple(payout_proof(state.task_id, strikes, account)))
         for account, count in sorted(strikes.items())
-        if count > state.members[account].strikes and not state.members[account].expelled
+        if account in state.members
+        and count > state.members[account].strikes
+        and not state.members[account].expelled
     ]

@@ -14,7 +14,7 @@ from ostrom.protocol import TaskState
 from ostrom.settlement import Outcome, candidate, encode_scores, settle
 from ostrom.spec import Spec
 from ostrom.storage import Store
-from ostrom.types import Address, Digest, Phase
+from ostrom.types import Address, Digest, Phase, Role
 from ostrom.verification import scorer
 from ostrom.verification.scorers import Value
 
@@ -45,7 +45,7 @@ def validator_step(
     here = state.round
     if state.over:
         return memory, claim_action(me.address, me.store, state)
-    if me.address not in state.committee():
+    if not state.may_act(me.address, Role.VALIDATOR):
         return memory, []
     if state.phase == Phase.SCORE and me.address not in here.score_commits:
         if memory.round != state.number:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostrom.errors import CorruptContent, NotFound
+import numpy as np
+
+from ostrom.errors import CorruptContent, NotFound, StoreError, TensorError
 from ostrom.protocol import TaskState
 from ostrom.spec import Spec
 from ostrom.storage import Store, cid_from_digest
@@ -36,12 +38,16 @@ def lineage(state: TaskState, store: Store) -> list[Version]:
 def tensor_cid(store: Store, digest: Digest) -> Cid:
     """The CID of a tensor file of which the chain holds only the digest.
 
-    A file of at most one chunk is a raw block, a longer one a dag-pb tree; the chain's chunk root
-    binds the numbers either way.
+    A file of at most one chunk is a raw block, a longer one a dag-pb tree. Anyone can store a
+    tree's root block as content of its own, or a raw block as a root: the name of a tree is right
+    if the store can open it as one, since no tensor file reads as a root block.
     """
-    raw = cid_from_digest(digest, "raw")
     tree = cid_from_digest(digest, "dag-pb")
-    return tree if not store.has(raw) and store.has(tree) else raw
+    try:
+        store.stream(tree)
+    except StoreError:
+        return cid_from_digest(digest, "raw")
+    return tree
 
 
 def load_model(store: Store, published: ModelPublished, spec: Spec) -> dict[str, IntVector]:
@@ -53,9 +59,13 @@ def load_model(store: Store, published: ModelPublished, spec: Spec) -> dict[str,
     """
     bytes_max = 8 * TENSORS_PER_MODEL_MAX * spec.parameters + (1 << 20)
     cid = tensor_cid(store, published.model)
-    tensors = decode_tensors(store.get(cid, max_bytes=bytes_max), expect=None)
+    try:
+        tensors = decode_tensors(store.get(cid, max_bytes=bytes_max), expect=None)
+    except TensorError as error:
+        raise CorruptContent(f"{cid} holds no model: {error}") from None
     parameters = tensors.get("parameters")
-    if parameters is None or parameters.shape != (spec.parameters,):
+    fits = parameters is not None and parameters.shape == (spec.parameters,)
+    if parameters is None or not fits or parameters.dtype != np.int32:
         raise CorruptContent(f"{cid} holds no model of {spec.parameters} parameters")
     if chunk_root(parameters) != published.model_root:
         raise CorruptContent(f"{cid} does not have the chunk root that the chain names")

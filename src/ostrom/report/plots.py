@@ -28,7 +28,7 @@ T = TypeVar("T")
 PAPER, INK, QUIET, RULE = "#fdfcfa", "#22211f", "#6f6a63", "#ddd8d0"
 BLUE, VERMILLION, SKY = "#0072b2", "#d55e00", "#56b4e9"
 
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET,
     "axes.facecolor": PAPER,
@@ -58,7 +58,7 @@ DPI = 144
 TRAINERS_MAX = 30
 """More trainers than these are shown by their best and their worst."""
 
-COLUMNS = 5
+COLUMNS = 9
 NUMBERED_ROUNDS_MAX = 14
 SCORE_COLOURS = ("#c85200", "#f3b27a", "#f4efe8", "#9fc9e3", "#0a6aa6")
 
@@ -71,7 +71,9 @@ def _styled(draw: Callable[P, T]) -> Callable[P, T]:
         import matplotlib
 
         with matplotlib.rc_context():
-            matplotlib.rcParams.update({**matplotlib.rcParamsDefault, **STYLE})
+            # The backend is the one setting that rc_context does not put back.
+            plain = {k: v for k, v in matplotlib.rcParamsDefault.items() if "backend" not in k}
+            matplotlib.rcParams.update(plain | STYLE)
             return draw(*args, **kwargs)
 
     return inner
@@ -161,9 +163,7 @@ def _label(axes: Axes, number: int, value: float, text: str) -> None:
 def _reference(axes: Axes, whole: Sequence[float], clients: Sequence[float]) -> None:
     numbers = range(1, paper.ROUNDS + 1)
     line: dict[str, Any] = {"linewidth": 1.5, "zorder": 2}
-    axes.plot(
-        numbers, whole, "--", color=VERMILLION, label="paper: global model (MNIST)", **line
-    )
+    axes.plot(numbers, whole, "--", color=VERMILLION, label="paper: global model (MNIST)", **line)
     axes.plot(numbers, clients, ":", color=QUIET, label="paper: clients (MNIST)", **line)
 
 
@@ -174,19 +174,28 @@ def _round_axis(axes: Axes, rounds: Sequence[Mapping[str, Any]]) -> None:
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=11))
     axes.grid(axis="x", visible=False)
-    for row in rounds:
-        if row.get("void"):
-            number = row["round"]
-            axes.axvspan(number - 0.5, number + 0.5, color=RULE, alpha=0.6, linewidth=0)
-            axes.text(
-                number,
-                0.02,
-                "void",
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                size=8,
-                color=QUIET,
-            )
+    for first, last in _void_spans(rounds):
+        axes.axvspan(first - 0.5, last + 0.5, color=RULE, alpha=0.6, linewidth=0)
+        axes.text(
+            (first + last) / 2,
+            0.02,
+            "void",
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            size=8,
+            color=QUIET,
+        )
+
+
+def _void_spans(rounds: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """The first and the last of each stretch of void rounds."""
+    spans: list[tuple[int, int]] = []
+    for number in (row["round"] for row in rounds if row.get("void")):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return spans
 
 
 def _value(row: Mapping[str, Any], name: str) -> float:
@@ -206,7 +215,7 @@ def digits(
     prediction has a cross, a thick frame and the right answer.
     """
     rows = max(1, -(-len(images) // COLUMNS))
-    figure = _figure(1.65 * COLUMNS, 1.95 * rows + 0.55)
+    figure = _figure(11.0, 1.52 * rows + 0.5)
     right = int((probabilities.argmax(1) == labels).sum())
     title = f"{right} of {count(len(images), 'test image')} recognised"
     figure.suptitle(title, size=13, weight="bold", color=INK)
@@ -229,8 +238,9 @@ def _picture(axes: Axes, image: Any, *, label: int, chances: Any) -> None:
         spine.set(visible=True, color=VERMILLION if wrong else RULE, linewidth=3 if wrong else 1)
     text = f"✗ {guess}, is {label}" if wrong else f"{guess}"
     colour = VERMILLION if wrong else INK
-    axes.set_title(text, size=12, color=colour, pad=5, loc="left")
-    axes.set_title(percent(float(chances[guess]), 0), size=9, color=QUIET, pad=5, loc="right")
+    sure = percent(float(chances[guess]), 0)
+    axes.set_title(text, size=10, color=colour, pad=5, loc="left")
+    axes.set_title(sure, size=7.5, color=QUIET, pad=5, loc="right", weight="normal")
 
 
 @_styled
@@ -249,7 +259,7 @@ def contributions(summary: Mapping[str, Any]) -> Figure:
     _scores(left, shown, rounds)
     _payouts(right, shown)
     hidden = len(summary["trainers"]) - len(shown)
-    note = "Scores in thousandths: blue helped the model, orange harmed it; a cross marks a failed check."
+    note = "Scores in thousandths: blue helped, orange harmed; a cross marks a failed check."
     if hidden:
         note += f" Best and worst paid; {count(hidden, 'trainer')} between them not shown."
     figure.supxlabel(note, size=9, color=QUIET, x=0.01, ha="left")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ostrom.codec import format_mechanisms, parse_mechanisms
 from ostrom.errors import InputError
@@ -17,14 +24,25 @@ TRAINER_STAKE = 100 * 10**18
 VALIDATOR_STAKE = 1_000 * 10**18
 
 
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "mnist": {"model": "federated_net", "algorithm": "fedavg"},
+    "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
+    "": {"model": "mlp", "algorithm": "fedavg(batch=16,epochs=5,lr=0.1)"},
+}
+"""What a data set or an algorithm suggests where the user leaves a field open."""
+
+
 class RunConfig(BaseModel):
     """A federation: its data, its parties, its mechanisms and its seed.
 
     `skew` is a partition text such as `emphasis(share=0.9)`; `attack` names behaviours such as
     `sign_flip(trainers=2)|silent_validator`; `samples` caps the training images, `holdout` the
     images that each validator scores with; `workers` is the number of training processes and never
-    changes the bytes of a run.
+    changes the bytes of a run. Model, algorithm, aggregation and rounds follow data set and
+    algorithm where they are left open.
 
+    >>> RunConfig(algorithm="ridge").model
+    'ridge_features'
     >>> RunConfig(dataset="digits", clients=5).rounds
     10
     """
@@ -35,8 +53,8 @@ class RunConfig(BaseModel):
     clients: int = Field(default=10, ge=1, le=100_000)
     skew: str = "emphasis(share=0.9)"
     rounds: int = Field(default=10, ge=1, le=10_000)
-    model: str = "federated_net"
-    algorithm: str = "fedavg"
+    model: str
+    algorithm: str
     aggregation: str = "mean"
     scorer: str = "leave_one_out"
     incentive: str = "proportional"
@@ -46,6 +64,17 @@ class RunConfig(BaseModel):
     seed: int = Field(default=1, ge=0, lt=1 << 63)
     workers: int | None = Field(default=None, ge=1, le=256)
     samples: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, fields: Any) -> Any:
+        """Fill open fields from the recipes."""
+        if not isinstance(fields, Mapping):
+            return fields
+        by_data = RECIPES.get(str(fields.get("dataset", "mnist")), RECIPES[""])
+        algorithm = str(fields.get("algorithm", ""))
+        by_algorithm = RECIPES["ridge"] if algorithm.split("(")[0].strip() == "ridge" else {}
+        return {**by_data, **by_algorithm, **fields}
 
     @field_validator("skew", "model", "algorithm", "aggregation", "scorer", "incentive", "attack")
     @classmethod

@@ -53,7 +53,6 @@ def _summary(runner: Runner, final: Metrics) -> Row:
     world, state = runner.world, runner.state
     parts = world.parts
     rounds = [row | _timing(runner.timings, row["round"]) for row in runner.history]
-    spent = runner.federation.spending.take()
     return {
         "ostrom": VERSION,
         "config": world.config.model_dump(mode="json"),
@@ -73,7 +72,7 @@ def _summary(runner: Runner, final: Metrics) -> Row:
         "trainers": _trainers(world, state, runner.store, rounds),
         "validators": _validators(world, state, runner.store),
         "totals": {
-            "gas": sum(sum(r["gas"].values()) for r in rounds) + sum(spent.gas.values()),
+            "gas": runner.ledger.gas_used,
             "bytes": sum(sum(r["bytes"].values()) for r in rounds),
             "pool": str(state.rules.pool),
             "paid": str(state.allocated),

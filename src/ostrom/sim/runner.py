@@ -105,6 +105,7 @@ class Runner:
         task, contracts = launched.task_id.hex(), launched.deployment.addresses
         write_run(out, world.config, task=task, contracts=contracts)
         runner._take_over(ledger, launched)
+        runner.federation.spending.gas["setup"] = ledger.gas_used
         return runner
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 
 from ostrom.aggregation import pipeline
 from ostrom.chain.wallet import Key, simulation_key
-from ostrom.codec import parse_mechanisms, sha256
+from ostrom.codec import sha256
 from ostrom.data import Dataset, Share, Split, deal, load_dataset, split
 from ostrom.errors import InputError
 from ostrom.incentives import incentive
@@ -66,7 +66,6 @@ def build_world(config: RunConfig) -> World:
     Raises:
         InputError: unknown names, or too few data for so many parties.
     """
-    config = preset(config)
     stream = partial(np.random.default_rng, np.random.SeedSequence(config.seed))
     parts = _capped(split(load_dataset(config.dataset), stream()), config.samples)
     shares = deal(config.skew, parts, n=config.clients, rng=stream())
@@ -82,19 +81,6 @@ def build_world(config: RunConfig) -> World:
         holdouts=_holdouts(parts.dev, config),
         keys=build_keys(config),
     )
-
-
-def preset(config: RunConfig) -> RunConfig:
-    """Fill in what a one-round closed-form algorithm implies: its model, its rule, its rounds.
-
-    >>> preset(RunConfig(algorithm="ridge")).aggregation.split("|")[0]
-    'sum'
-    """
-    (algorithm,) = parse_mechanisms(config.algorithm)
-    if algorithm.name != "ridge" or config.aggregation != "mean":
-        return config
-    model = config.model if config.model.startswith("ridge") else "ridge_features"
-    return config.model_copy(update={"model": model, "aggregation": "sum", "rounds": 1})
 
 
 def _capped(parts: Split, samples: int | None) -> Split:
@@ -128,19 +114,31 @@ def _spec(config: RunConfig, model: Model) -> Spec:
     algorithm = local_algorithm(config.algorithm)
     incentive(config.incentive)
     scorer(config.scorer)
+    whole = algorithm.dtype == "int64"
     return Spec(
         model=model.text,
         shape=model.shape,
         classes=model.classes,
         parameters=model.parameters,
-        update_length=model.parameters,
+        update_length=algorithm.length(model),
+        dtype="int64" if whole else "int32",
         fraction_bits=FRACTION_BITS,
         algorithm=algorithm.text,
-        aggregation=pipeline(config.aggregation).text,
+        aggregation=pipeline(_aggregation(config, model)).text,
+        # Statistics grow with the data; only a change of the model has a natural bound.
+        checks="duplicate" if whole else "range(abs=64)|norm(max=1000)|duplicate",
         scorer=config.scorer,
         incentive=config.incentive,
         code=installed_code(),
     )
+
+
+def _aggregation(config: RunConfig, model: Model) -> str:
+    """The pipeline's text; summed statistics are solved for the model that they belong to."""
+    if not config.algorithm.startswith("ridge") or "ridge_solve" in config.aggregation:
+        return config.aggregation
+    features = model.parameters // model.classes
+    return f"{config.aggregation}|ridge_solve(classes={model.classes},features={features})"
 
 
 def holdout_value(model: Model, holdout: Dataset) -> Value:

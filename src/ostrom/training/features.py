@@ -22,17 +22,18 @@ from torch.nn import functional
 
 from ostrom.training.threads import one_thread
 
+EXACT_MAX = (1 << 24) - 1
 FEATURE_MAX = 127
-GABORS = 16
+GABORS = 32
 GABOR_SIDE = 5
 GABOR_SUM = 256
-GABOR_THRESHOLD = 6_500
+GABOR_THRESHOLD = 5_000
 GABOR_SHIFT = 8
 INNER_MEAN = 20
 MIXED_SIDE = 4
 MIXED_STEP = 4.0
 MIXED_WEIGHT_MAX = 12
-MIXED_THRESHOLD = 3_400
+MIXED_THRESHOLD = 3_000
 MIXED_SHIFT = 9
 GRID = 3
 SMALL_SIDE = 16
@@ -102,6 +103,8 @@ def _two_layers(images: Tensor, filters: Bank) -> Tensor:
     rows, columns = second.shape[2] // GRID, second.shape[3] // GRID
     top, left = (second.shape[2] - GRID * rows) // 2, (second.shape[3] - GRID * columns) // 2
     centre = second[:, :, top : top + GRID * rows, left : left + GRID * columns]
+    # The cap is far above what images reach; it keeps every sum exact whatever the window.
+    centre = centre.clamp(max=float(EXACT_MAX // (rows * columns)))
     sums = functional.avg_pool2d(centre, (rows, columns), divisor_override=1)
     extra = max(rows * columns // 9, 1).bit_length() - 1
     return _shifted(sums, MIXED_SHIFT + extra, float(FEATURE_MAX)).flatten(1)

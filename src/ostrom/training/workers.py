@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
-from ostrom.errors import InputError
+from ostrom.errors import InputError, OstromError
 
 T = TypeVar("T")
 
@@ -46,6 +46,8 @@ def run_all(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: i
             "a worker process ended: in a script, put the call under "
             "`if __name__ == '__main__':`; or run with one worker"
         ) from None
+    except OstromError:
+        raise
     except BaseException:
         close(workers)
         raise
@@ -66,7 +68,12 @@ def close(workers: int | None = None) -> None:
 def _gather(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int) -> list[T]:
     with _uninterrupted():
         futures: list[Future[T]] = [_pool(workers).submit(work, *task) for task in tasks]
-    return [future.result() for future in futures]
+    try:
+        return [future.result() for future in futures]
+    except OstromError:
+        for future in futures:
+            future.cancel()
+        raise
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

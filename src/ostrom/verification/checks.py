@@ -59,10 +59,15 @@ def bounds(spec: Spec) -> Bounds:
     >>> bounds(example()).value_max == 64 << 20
     True
     """
-    found = {m.name: m for m in parse_mechanisms(spec.checks)} if spec.checks else {}
+    mechanisms = parse_mechanisms(spec.checks) if spec.checks else ()
+    found = {m.name: m for m in mechanisms}
     unknown = set(found) - {"range", "norm", "duplicate"}
     if unknown:
         raise InputError(f"unknown check {min(unknown)!r}: there are range, norm and duplicate")
+    if len(found) < len(mechanisms):
+        raise InputError(f"write each check once, not {spec.checks!r}")
+    if "duplicate" in found and found["duplicate"].arguments:
+        raise InputError("the check 'duplicate' takes no arguments")
     value, norm = _fixed(found.get("range"), "abs", spec), _fixed(found.get("norm"), "max", spec)
     return Bounds(
         value_max=None if value is None else math.floor(value),
@@ -75,7 +80,8 @@ def _fixed(mechanism: Mechanism | None, argument: str, spec: Spec) -> Fraction |
     if mechanism is None:
         return None
     value = mechanism.arguments.get(argument)
-    if set(mechanism.arguments) != {argument} or isinstance(value, str) or value is None:
+    one_number = set(mechanism.arguments) == {argument} and isinstance(value, (int, float))
+    if not one_number or Fraction(str(value)) <= 0:
         raise InputError(f"write the check {mechanism.name!r} as {mechanism.name}({argument}=1.0)")
     return Fraction(str(value)) * (1 << spec.fraction_bits)
 

@@ -51,8 +51,9 @@ def leave_one_out(candidate: Parameters, without: Parameters, value: Value) -> l
     >>> leave_one_out(np.array([3], dtype=np.int32), models, lambda m: m[:, 0] / 2.0)
     [1000000, 0]
     """
-    values = value(np.concatenate([candidate[None], without]))
-    return [to_score(values[0] - other) for other in values[1:]]
+    # Plain floats: infinity minus infinity is then NaN without a warning.
+    first, *others = map(float, value(np.concatenate([candidate[None], without])))
+    return [to_score(first - other) for other in others]
 
 
 def to_score(difference: float) -> int:

@@ -1,0 +1,1 @@
+"""Every number that Ostrom claims, printed by a script: `python -m benchmarks`."""

@@ -1,0 +1,5 @@
+"""`python -m ostrom.cli`."""
+
+from ostrom.cli import main
+
+main()
