@@ -12,7 +12,7 @@ import pytest
 from ostrom import types as t
 from ostrom.chain.hashes import result_digest, score_commitment, task_id_of, update_commitment
 from ostrom.codec import checksum_address, keccak, sha256
-from ostrom.node import gather
+from ostrom.node import gather, read_scores
 from ostrom.protocol import TaskState, step
 from ostrom.settlement import Evidence, Outcome, candidate, encode_scores, settle
 from ostrom.spec import Spec, example
@@ -194,7 +194,8 @@ class Play:
         return gather(self.store, self.state, self.spec)
 
     def outcome(self, scores: dict[Address, dict[Address, int]] | None = None) -> Outcome:
-        return settle(candidate(self.evidence(), fresh=True), scores or self.flat(1))
+        votes = read_scores(self.store, self.state) if scores is None else scores
+        return settle(candidate(self.evidence(), fresh=True), votes)
 
     def attest(self, result: t.Result, *validators: Address) -> Play:
         digest = result_digest(self.id, self.number, result=result)
@@ -224,17 +225,17 @@ class Play:
         return done
 
 
-@pytest.fixture(name="address")
+@pytest.fixture(name="address", scope="session")
 def _address() -> Callable[[str], Address]:
     return address
 
 
-@pytest.fixture(name="small_spec")
+@pytest.fixture(name="small_spec", scope="session")
 def _small_spec() -> Callable[..., Spec]:
     return small_spec
 
 
-@pytest.fixture(name="new_play")
+@pytest.fixture(name="new_play", scope="session")
 def _new_play() -> type[Play]:
     """To write a task of one's own."""
     return Play

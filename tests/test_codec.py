@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -161,11 +162,9 @@ def test_one_changed_byte_never_decodes_to_the_same_document(document: Any, data
     other = data.draw(st.integers(1, 255))
     changed = bytearray(canonical)
     changed[place] ^= other
-    try:
+    with suppress(CodecError):
         # True == 1 in Python, so that the encodings are compared.
         assert encode_document(decode_document(bytes(changed))) != canonical
-    except CodecError:
-        pass
 
 
 # Documents: what is kept
@@ -256,8 +255,10 @@ def test_an_address_of_another_length_is_refused(size: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0x", "alice", "11" * 20, "0x" + "11" * 19, "0x" + "11" * 21, "0x" + "zz" * 20]
-    + ["0x" + "11" * 20 + "\n", "0X" + "11" * 20, "0x" + "１" * 40, "0x" + "1 " * 20],
+    [
+        *("", "0x", "alice", "11" * 20, "0x" + "11" * 19, "0x" + "11" * 21, "0x" + "zz" * 20),
+        *("0x" + "11" * 20 + "\n", "0X" + "11" * 20, "0x" + "\uff11" * 40, "0x" + "1 " * 20),
+    ],
 )
 def test_texts_that_are_no_address_are_refused(text: str) -> None:
     assert not is_address(text)

@@ -2,7 +2,7 @@
 
 >>> import ostrom
 >>> ostrom.cid_of(b"a model")[:8]
-'bafkreih'
+'bafkreie'
 
 Each name is imported when it is first used: `import ostrom` alone loads next to nothing.
 """

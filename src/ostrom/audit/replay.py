@@ -56,7 +56,9 @@ def _replay(log: Sequence[Logged], store: Store, state: TaskState, findings: Fin
             spec = _read_spec(event, store, findings)
         if not findings.clean:
             return state
-    findings.note("protocol", state.params is not None, f"{len(log)} events obey the protocol")
+    found = state.params is not None
+    detail = f"{len(log)} events obey the protocol" if found else "the chain knows no such task"
+    findings.note("protocol", found, detail)
     return state
 
 
@@ -113,7 +115,8 @@ def _named_updates(
     Raises:
         StoreError: a file that the record names is missing or damaged.
     """
-    withheld = {row["trainer"] for row in record["updates"] if row["check"] == "available"}
+    unread = ("available", "samples")  # checks that are decided before any content is read
+    withheld = {row["trainer"] for row in record["updates"] if row["check"] in unread}
     contents: dict[Address, bytes | None] = {}
     for trainer, revealed in state.round.reveals.items():
         contents[trainer] = None

@@ -40,5 +40,11 @@ def ostrom(
     """Train one model together, each with private data, under rules that a chain enforces."""
 
 
-for command in (demo, audit, predict, models, cid):
-    app.command()(command)
+for command, summary in (
+    (demo, "Run a whole federation on this machine."),
+    (audit, "Replay a run and compare every byte."),
+    (predict, "Ask a run's model what images show."),
+    (models, "List a run's models, or go back to one."),
+    (cid, "Print the CID of a file."),
+):
+    app.command(short_help=summary)(command)

@@ -30,8 +30,8 @@ Text = str | None
 Number = int | None
 
 
-def _option(text: str, default: str | bool, metavar: str | None = None) -> Any:
-    return typer.Option(help=text, show_default=default, metavar=metavar)
+def _option(text: str, default: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=f"{text} [default: {default}]", show_default=False, metavar=metavar)
 
 
 # Defaults are `RunConfig`'s; they are repeated for --help, and a test holds the two together.
@@ -62,6 +62,9 @@ def demo(
     scorer: Annotated[Text, _option("How validators rate updates.", "leave_one_out")] = None,
     incentive: Annotated[Text, _option("How scores become payouts.", "proportional")] = None,
     validators: Annotated[Number, _option("How many validators.", "4")] = None,
+    holdout: Annotated[
+        Number, _option("Images that each validator scores updates with.", "500")
+    ] = None,
     attack: Annotated[
         Text, _option("Who misbehaves: sign_flip(trainers=2)|silent_validator, ...", "none")
     ] = None,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ostrom.cli.console import console, printable, say
+import typer
+
+from ostrom.cli.console import console, printable
 from ostrom.report.words import duration, percent, size, whole
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ def progress() -> Iterator[Report]:
     """A place to report to, for as long as a run goes on."""
     screen = console(stderr=True)
     if not screen.is_terminal:
-        lines = RoundLines(say)
+        lines = RoundLines(partial(typer.echo, err=True))
         yield lines
         lines.close()
         return
@@ -87,14 +90,14 @@ def _numbers(now: Progress) -> str:
 def _bar() -> Bar:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
     return Bar(
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
+        TextColumn("{task.description}", markup=False, table_column=Column(min_width=28)),
+        BarColumn(bar_width=24, complete_style="blue", finished_style="blue"),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[numbers]}", markup=False),
         console=console(stderr=True),
-        expand=True,
         transient=True,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ostrom.data.catalogue import bind
 from ostrom.data.datasets import Dataset, Share, Source, Split, deal, split
-from ostrom.data.loading import load_dataset
+from ostrom.data.loading import load_dataset, read_image
 from ostrom.data.partitions import PARTITIONS, mirror, partition
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "load_dataset",
     "mirror",
     "partition",
+    "read_image",
     "split",
 ]

@@ -121,22 +121,31 @@ def _images(folder: Path) -> Source:
     ]
     if not files:
         raise DatasetError(f"{folder} holds no images: put them into {folder}/label/*.png")
-    images = [_image(path) for _, path in files]
+    images = [read_image(path) for _, path in files]
     if len({image.shape for image in images}) > 1:
         raise DatasetError(f"{folder}: all images must have one size and one number of channels")
     y = np.array([index for index, _ in files], dtype=np.int64)
     return Source(Dataset(folder.name, np.stack(images), y, len(labels)))
 
 
-def _image(path: Path) -> npt.NDArray[np.uint8]:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise DatasetError("image folders need Pillow: pip install 'ostrom[images]'") from None
+def read_image(path: Path, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.uint8]:
+    """An image file's pixels: (height, width) where it is grey, else (height, width, 3).
+
+    With a `shape` it is converted and scaled to that.
+
+    Raises:
+        DatasetError: the file is no image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+            grey = image.mode in ("1", "L") if shape is None else len(shape) == 2
+            plain = image.convert("L" if grey else "RGB")
+            if shape is not None:
+                plain = plain.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+            return np.asarray(plain)
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} is no image: {error}") from None
 
 

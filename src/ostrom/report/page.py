@@ -6,7 +6,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from ostrom.codec import sha256
 from ostrom.report import paper, sections
 from ostrom.report.html import Html, bar, data_uri, definitions, leaf, render, tag
 from ostrom.report.style import CSS
@@ -62,6 +61,8 @@ def report_html(
 
 def _policy() -> str:
     """Nothing but this very style sheet and pictures that are part of the page."""
+    from ostrom.codec import sha256  # brings numpy, which `ostrom --help` can do without
+
     style = base64.b64encode(sha256(CSS.encode())).decode("ascii")
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; "

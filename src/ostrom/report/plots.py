@@ -256,7 +256,11 @@ def contributions(summary: Mapping[str, Any]) -> Figure:
     figure = _figure(11.0, 1.7 + 0.34 * max(4, len(shown)))
     wide = min(3.0, max(0.6, 0.32 * len(rounds)))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[wide, 2.2])
-    _scores(left, shown, rounds)
+    if rounds:
+        _scores(left, shown, rounds)
+    else:
+        left.set(title="No round settled", xticks=[])
+    left.set_yticks(range(len(shown)), [_name(trainer) for trainer in shown])
     _payouts(right, shown)
     hidden = len(summary["trainers"]) - len(shown)
     note = "Scores in thousandths: blue helped, orange harmed; a cross marks a failed check."
@@ -292,7 +296,6 @@ def _scores(
     axes.set(title="Score by round", xlabel="round")
     step = max(1, -(-len(rounds) // 12))
     axes.set_xticks(range(0, len(rounds), step), [str(r["round"]) for r in rounds[::step]])
-    axes.set_yticks(range(len(trainers)), [_name(trainer) for trainer in trainers])
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -25,6 +25,7 @@ CONFIG_OPTIONS = (
     "scorer",
     "incentive",
     "validators",
+    "holdout",
     "attack",
     "samples",
     "seed",
@@ -93,7 +94,7 @@ def duration(seconds: float | None) -> str:
     """A time span.
 
     >>> duration(0.25), duration(61), duration(7_262)
-    ('0.3 s', '1 min 1 s', '2 h 1 min')
+    ('0.2 s', '1 min 1 s', '2 h 1 min')
     """
     if not is_number(seconds):
         return NOTHING

@@ -88,6 +88,8 @@ def _role(mechanism: Mechanism) -> str:
     for role, names in ROLES.items():
         if mechanism.name in names:
             allowed = {role, "by"} if mechanism.name == "scale" else {role}
+            if isinstance(mechanism.arguments.get("by", 0), str):
+                raise InputError(f"{mechanism.text}: write the factor as a number, scale(by=100)")
             if set(mechanism.arguments) <= allowed:
                 return role
             raise InputError(f"{mechanism.text}: the arguments are {', '.join(sorted(allowed))}")

@@ -22,6 +22,8 @@ from ostrom.spec import first_line
 POOL = 10_000 * 10**18
 TRAINER_STAKE = 100 * 10**18
 VALIDATOR_STAKE = 1_000 * 10**18
+NUMBER_MAX = (1 << 53) - 1
+"""The largest integer that a run's document holds."""
 
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -59,11 +61,11 @@ class RunConfig(BaseModel):
     scorer: str = "leave_one_out"
     incentive: str = "proportional"
     validators: int = Field(default=4, ge=1, le=64)
-    holdout: int = Field(default=500, ge=1)
+    holdout: int = Field(default=500, ge=1, le=NUMBER_MAX)
     attack: str = "none"
-    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    seed: int = Field(default=1, ge=0, le=NUMBER_MAX)
     workers: int | None = Field(default=None, ge=1, le=256)
-    samples: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
 
     @model_validator(mode="before")
     @classmethod

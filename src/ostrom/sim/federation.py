@@ -88,7 +88,8 @@ class Federation:
         overdue = now > state.deadline
         rng = np.random.default_rng([self.world.config.seed, self.ledger.block_number])
         wishes: list[Action] = []
-        for i in rng.permutation(len(self._trainers)):
+        # A copier has nothing to copy before its victim acts.
+        for i in sorted(rng.permutation(len(self._trainers)), key=self._copies):
             wishes += withhold(self._train(i), self._casting.trainers.get(i), overdue=overdue)
         for i, actions in self._validate_all(rng.permutation(len(self._validators)), now):
             wishes += lie(actions, self._casting.validators.get(i))
@@ -167,6 +168,10 @@ class Federation:
         if name == "garbage":
             content = garbage(self.world.secret("garbage", state.number, index), len(content))
         return seal_content(content, replace(sealed.opening, salt=own_salt))
+
+    def _copies(self, index: int) -> bool:
+        mechanism = self._casting.trainers.get(index)
+        return mechanism is not None and mechanism.name == "copy"
 
     def _victim(self, index: int) -> int:
         """The first trainer whose update is its own."""

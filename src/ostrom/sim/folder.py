@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ TIMINGS = "timings.jsonl"
 
 Row = dict[str, Any]
 
+_HEX = re.compile(r"([0-9a-f]{64})?", re.ASCII)
+
 
 def read_run(out: Path) -> Row:
     """A run's `run.json`: its config, the task, and where the contracts are.
@@ -37,7 +40,13 @@ def read_run(out: Path) -> Row:
         raise InputError(f"{out / RUN} is damaged: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{out} was made by a version that this one cannot read")
+    if not (_HEX.fullmatch(str(document.get("task"))) and _are_objects(document)):
+        raise InputError(f"{out / RUN} is damaged: a field is missing or of another kind")
     return document
+
+
+def _are_objects(document: Row) -> bool:
+    return all(isinstance(document.get(name), dict) for name in ("config", "contracts"))
 
 
 def write_run(out: Path, config: RunConfig, *, task: str, contracts: Row) -> None:
@@ -76,6 +85,9 @@ def read_rows(path: Path) -> list[Row]:
     if not path.is_file():
         return []
     try:
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from None
+    if not all(isinstance(row, dict) and "round" in row for row in rows):
+        raise InputError(f"{path} is damaged: a line is no row of a round")
+    return rows

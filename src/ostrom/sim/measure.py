@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,26 +23,31 @@ from ostrom.types import Address, IntVector, Update
 
 
 def measure_clients(
-    world: World, parameters: IntVector, updates: Mapping[Address, Update]
+    world: World, parameters: IntVector, updates: Mapping[Address, Update], *, workers: int
 ) -> dict[Address, Row]:
     """Each trainer's local model on its own local test data, as the paper measures clients.
 
     Updates that are no change of the parameters (statistics) have no local model.
     """
-    rows: dict[Address, Row] = {}
-    for address, update in updates.items():
+
+    def measure(item: tuple[Address, Update]) -> tuple[Address, Row] | None:
+        address, update = item
         test = world.shares[world.trainers[address]].test
         if update.values.shape != parameters.shape or not len(test):
-            continue
+            return None
         metrics = evaluate(world.model, add_saturating(parameters, update.values), test)
-        rows[address] = {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
-    return rows
+        return address, {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
+
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(row for row in pool.map(measure, updates.items()) if row)
 
 
-def measure_version(world: World, store: Store, state: TaskState, version: int) -> Metrics:
+def measure_version(
+    world: World, store: Store, state: TaskState, *, version: int, workers: int
+) -> Metrics:
     """A published model on the global test data."""
     tensors = load_model(store, state.versions[version], world.spec)
-    return evaluate(world.model, tensors["parameters"], world.parts.test)
+    return evaluate(world.model, tensors["parameters"], world.parts.test, workers=workers)
 
 
 def metrics_row(metrics: Metrics) -> Row:

@@ -15,7 +15,6 @@ from ostrom.protocol import TaskState
 from ostrom.registry import load_model
 from ostrom.sim.behaviours import HONEST, parse_attack
 from ostrom.sim.folder import Row, replace_file
-from ostrom.sim.measure import measure_version
 from ostrom.sim.world import World
 from ostrom.storage import Store
 from ostrom.training import Metrics, predict
@@ -32,7 +31,7 @@ def write_outputs(runner: Runner) -> None:
     """Write summary, table, pictures and page; audit the run; write what the audit found."""
     world, out, state = runner.world, runner.out, runner.state
     with runner.watch.stage("report"):
-        final = measure_version(world, runner.store, state, state.head)
+        final = runner.measure(state.head)
         summary = _summary(runner, final)
         pictures = _draw(summary, world, runner.store, state, out)
         replace_file(out / "history.csv", report.history_csv(summary).encode())

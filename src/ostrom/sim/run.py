@@ -13,13 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ostrom import registry
 from ostrom.audit import AuditReport, audit_run, write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.errors import InputError
+from ostrom.protocol import TaskState, replay
+from ostrom.registry import Version
 from ostrom.sim.config import RunConfig
-from ostrom.sim.folder import CHAIN, contracts_of, read_run
+from ostrom.sim.folder import CHAIN, STORE, contracts_of, read_run
 from ostrom.sim.runner import Report, Runner
 from ostrom.sim.world import build_keys, build_world
+from ostrom.storage import DirectoryStore
+from ostrom.types import Phase
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,31 @@ def load_run(out: Path) -> Run:
         raise InputError(f"{out} has no summary yet: finish it with --resume {out}") from None
     except ValueError as error:
         raise InputError(f"{out / 'summary.json'} is damaged: {error}") from None
+    if not isinstance(summary, dict) or "final" not in summary:
+        raise InputError(f"{out / 'summary.json'} is damaged: it is no summary")
     return Run(out, config, summary)
+
+
+def read_state(out: Path) -> TaskState:
+    """The task as the chain of a run tells it; every block is executed again.
+
+    Raises:
+        InputError: `out` holds no run, or none with a task yet.
+        LedgerError: the chain is damaged.
+    """
+    document = read_run(out)
+    if not document["task"]:
+        raise InputError(f"{out} has no task yet: finish it with --resume {out}")
+    ledger = EmbeddedLedger.load(out / CHAIN, resume=False)
+    contracts_of(document).watch(ledger)
+    log = ledger.events(0, ledger.block_number)
+    return replay(TaskState(task_id=bytes.fromhex(document["task"])), log)
+
+
+def lineage(run: Run) -> list[Version]:
+    """The model versions of a run, oldest first."""
+    store = DirectoryStore(run.path / STORE, read_only=True)
+    return registry.lineage(read_state(run.path), store)
 
 
 def roll_back(out: Path, version: int) -> None:
@@ -102,9 +131,10 @@ def roll_back(out: Path, version: int) -> None:
     out = Path(out)
     document = read_run(out)
     sponsor = build_keys(RunConfig.of(document["config"])).sponsor
-    deployment = contracts_of(document)
+    deployment, task = contracts_of(document), bytes.fromhex(document["task"])
     with closing(EmbeddedLedger.load(out / CHAIN, resume=True)) as ledger:
         deployment.watch(ledger)
-        call = deployment.training.roll_back(bytes.fromhex(document["task"]), version)
+        call = deployment.training.roll_back(task, version)
         ledger.send(call, sponsor)
-    write_manifest(out, finished=True)
+        phase, _ = deployment.training.phase_of(ledger, task)
+    write_manifest(out, finished=phase >= Phase.FINISHED)

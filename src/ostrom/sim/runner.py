@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +35,7 @@ from ostrom.sim.setup import Launch, accounts, launch
 from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import World
 from ostrom.storage import DirectoryStore
-from ostrom.training import close, warm
+from ostrom.training import Metrics, close, warm
 from ostrom.types import Address, Cid, IntVector, Phase, Update
 
 
@@ -56,6 +57,16 @@ class Progress:
 Report = Callable[[Progress], None]
 
 _STEPS = {Phase.COMMIT: 0.0, Phase.REVEAL: 0.7, Phase.SCORE: 0.75, Phase.ATTEST: 0.9}
+
+
+@contextmanager
+def _closed_on_failure(ledger: EmbeddedLedger) -> Iterator[None]:
+    """Close the journal if the run cannot begin."""
+    try:
+        yield
+    except BaseException:
+        ledger.close()
+        raise
 
 
 class MeteredStore(DirectoryStore):
@@ -100,11 +111,12 @@ class Runner:
         runner = cls(world, out, report)
         runner._say("setting up")
         ledger = EmbeddedLedger(out / CHAIN)
-        with runner.watch.stage("chain"):
-            launched = launch(world, ledger, runner.store)
-        task, contracts = launched.task_id.hex(), launched.deployment.addresses
-        write_run(out, world.config, task=task, contracts=contracts)
-        runner._take_over(ledger, launched)
+        with _closed_on_failure(ledger):
+            with runner.watch.stage("chain"):
+                launched = launch(world, ledger, runner.store)
+            task, contracts = launched.task_id.hex(), launched.deployment.addresses
+            write_run(out, world.config, task=task, contracts=contracts)
+            runner._take_over(ledger, launched)
         runner.federation.spending.gas["setup"] = ledger.gas_used
         return runner
 
@@ -116,9 +128,10 @@ class Runner:
         runner._say("executing the chain again")
         with runner.watch.stage("chain"):
             ledger = EmbeddedLedger.load(out / CHAIN, resume=True)
-        deployment = contracts_of(document)
-        deployment.watch(ledger)
-        runner._take_over(ledger, Launch(deployment, bytes.fromhex(document["task"])))
+        with _closed_on_failure(ledger):
+            deployment = contracts_of(document)
+            deployment.watch(ledger)
+            runner._take_over(ledger, Launch(deployment, bytes.fromhex(document["task"])))
         runner._done_before = runner._fraction()
         return runner
 
@@ -169,7 +182,9 @@ class Runner:
             warm(self.workers)
 
     def _trained(self, number: int, parameters: IntVector, updates: dict[Address, Update]) -> None:
-        self._clients[number] = measure_clients(self.world, parameters, updates)
+        self._clients[number] = measure_clients(
+            self.world, parameters, updates, workers=self.workers
+        )
 
     def _measure(self) -> None:
         """Write a row for every round that ended since the last look, and for the first model."""
@@ -189,11 +204,16 @@ class Runner:
                 clients=self._clients.pop(number, {}),
                 spent=spent,
             )
-            version = self._version_after(number)
-            row |= metrics_row(measure_version(self.world, self.store, self.state, version))
+            row |= metrics_row(self.measure(self._version_after(number)))
         self.history.append(row)
         self.timings.append({"round": number, "seconds": self.watch.take()})
         self._save()
+
+    def measure(self, version: int) -> Metrics:
+        """A model version on the global test data."""
+        return measure_version(
+            self.world, self.store, self.state, version=version, workers=self.workers
+        )
 
     def _version_after(self, number: int) -> int:
         """The head once that round had ended."""

@@ -79,7 +79,7 @@ def scorer(text: str) -> Scorer:
     >>> scorer("leave_one_out") is leave_one_out
     True
     """
-    (mechanism,) = parse_mechanisms(text)
-    if mechanism.name not in SCORERS or mechanism.arguments:
+    mechanism, *more = parse_mechanisms(text)
+    if more or mechanism.name not in SCORERS or mechanism.arguments:
         raise InputError(f"unknown scorer {text!r}: there are {', '.join(SCORERS)}")
     return SCORERS[mechanism.name]

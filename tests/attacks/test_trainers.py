@@ -1,0 +1,116 @@
+"""Trainers that cheat: each attack pays with its defence off, and does not with it on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ostrom.sim.config import TRAINER_STAKE
+
+ROGUE = "trainer-4"
+
+
+@pytest.mark.parametrize(
+    ("attack", "check"),
+    [
+        ("late_reveal", None),
+        ("garbage", "decodes"),
+        ("copy", "duplicate"),
+        ("zeros", "zero"),
+        ("scale(by=1000000)", "range"),
+    ],
+)
+def test_a_refused_update_earns_nothing_and_leaves_no_trace_in_the_model(
+    play: Any, attack: str, check: str | None
+) -> None:
+    run = play(attack)
+    assert run.rogues == {ROGUE}
+    assert run.checks(ROGUE) == [check] * 3
+    assert run.earned(ROGUE) == 0
+    assert run.model == play("drop_out").model
+
+
+def test_who_drops_out_earns_nothing_and_loses_nothing(play: Any) -> None:
+    run = play("drop_out")
+    assert run.checks(ROGUE) == [None] * 3
+    assert (run.earned(ROGUE), run.strikes(ROGUE), run.member(ROGUE).slashed) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("attack", ["late_reveal", "garbage", "scale(by=1000000)"])
+def test_three_faults_cost_the_stake_and_the_seat(play: Any, attack: str) -> None:
+    run = play(attack, rounds=4)
+    rogue = run.names[ROGUE]
+    assert run.member(ROGUE).expelled
+    assert run.member(ROGUE).slashed == TRAINER_STAKE
+    commits = [rogue in here.commits for here in run.runner.state.rounds.values()]
+    assert commits[3] is False
+
+
+@pytest.mark.parametrize("attack", ["late_reveal", "garbage"])
+def test_sanctions_grow_from_strike_to_strike(play: Any, attack: str) -> None:
+    slashed = [play(attack, rounds=rounds).member(ROGUE).slashed for rounds in (1, 2, 3)]
+    assert 0 <= slashed[0] < slashed[1] < slashed[2] == TRAINER_STAKE
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_copier_earns_nothing_and_its_victim_everything(play: Any, seed: int) -> None:
+    run = play("copy", seed=seed, rounds=2)
+    assert run.checks(ROGUE) == ["duplicate"] * 2
+    assert run.checks("trainer-0") == [""] * 2
+    assert run.earned(ROGUE) == run.strikes(ROGUE) == 0
+    assert run.earned("trainer-0") > 0
+
+
+def test_a_copier_shares_the_reward_where_nobody_looks_for_duplicates(play: Any) -> None:
+    run = play("copy", checks="range(abs=64)")
+    assert run.checks(ROGUE) == [""] * 3
+    assert run.earned(ROGUE) == run.earned("trainer-0") > 0
+
+
+def test_copies_of_one_update_count_once(play: Any) -> None:
+    run = play("copy(trainers=3)")
+    assert [run.earned(f"trainer-{i}") for i in (2, 3, 4)] == [0, 0, 0]
+    assert all(run.checks(f"trainer-{i}") == ["duplicate"] * 3 for i in (2, 3, 4))
+
+
+def test_an_update_scaled_beyond_the_range_ruins_the_model_where_nobody_checks(play: Any) -> None:
+    undefended = play("scale(by=1000000)", checks="duplicate")
+    defended = play("scale(by=1000000)")
+    assert undefended.checks(ROGUE) == [""] * 3
+    assert undefended.accuracy < 0.4
+    assert defended.accuracy > undefended.accuracy + 0.3
+
+
+def test_a_robust_rule_holds_where_the_mean_is_ruined(play: Any) -> None:
+    mean = play("scale(by=100)", skew="iid")
+    median = play("scale(by=100)", skew="iid", aggregation="median")
+    assert mean.accuracy < 0.5
+    assert median.accuracy > 0.8
+    honest = sum(median.earned(f"trainer-{i}") for i in range(4)) // 4
+    assert median.earned(ROGUE) * 20 <= honest
+
+
+def test_who_flips_the_sign_earns_next_to_nothing_and_keeps_its_stake(play: Any) -> None:
+    run = play("sign_flip")
+    honest = sum(run.earned(f"trainer-{i}") for i in range(4)) // 4
+    assert run.earned(ROGUE) * 20 <= honest
+    assert (run.strikes(ROGUE), run.member(ROGUE).slashed) == (0, 0)
+
+
+def test_a_mixed_crowd_of_rogues_earns_nothing_together(play: Any) -> None:
+    attack = "garbage|copy|zeros|late_reveal|silent_validator|wrong_digest"
+    run = play(attack, clients=6, validators=7)
+    rogue_trainers = [name for name in run.rogues if name.startswith("trainer")]
+    assert len(rogue_trainers) == 4
+    assert [run.earned(name) for name in rogue_trainers] == [0] * 4
+    assert run.earned("trainer-0") > 0
+    assert run.earned("trainer-1") > 0
+
+
+def test_a_federation_of_rogues_ends_when_the_last_one_is_expelled(play: Any) -> None:
+    run = play("garbage(trainers=2)", clients=2, validators=1, rounds=5)
+    assert all(run.member(f"trainer-{i}").expelled for i in range(2))
+    assert run.runner.state.rounds[len(run.runner.state.rounds)].void
+    assert run.runner.state.over
+    assert run.runner.state.refunded > 0
