@@ -12,7 +12,7 @@ import pytest
 from ostrom import types as t
 from ostrom.chain.hashes import result_digest, score_commitment, task_id_of, update_commitment
 from ostrom.codec import checksum_address, keccak, sha256
-from ostrom.node import gather, read_scores
+from ostrom.evidence import gather, read_scores
 from ostrom.protocol import TaskState, step
 from ostrom.settlement import Evidence, Outcome, candidate, encode_scores, settle
 from ostrom.spec import Spec, example

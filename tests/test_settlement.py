@@ -132,13 +132,12 @@ JSON = st.recursive(
 def test_no_score_document_raises_anything_but_a_codec_error(
     played: Any, value: Any, field: str
 ) -> None:
-    play = played
-    data = encode_document(vector(play, **{field: value}) if field else value)
+    data = encode_document(vector(played, **{field: value}) if field else value)
     try:
-        scores = decode_scores(data, play.state, play.validators[0])
+        scores = decode_scores(data, played.state, played.validators[0])
     except CodecError:
         return
-    assert encode_scores(play.state, play.validators[0], scores) == data
+    assert encode_scores(played.state, played.validators[0], scores) == data
 
 
 # Records: what is refused
@@ -454,7 +453,7 @@ def test_silence_in_a_void_round_costs_a_strike_in_the_next_settled_one(play: An
 
 def test_several_faults_since_the_last_settled_round_are_one_strike(play: Any) -> None:
     vinh, mallory = play.validators[2], play.trainers[2]
-    votes = {v: {} for v in play.validators[:2]}
+    votes: Scores = {v: {} for v in play.validators[:2]}
     for _ in range(2):
         play.commit().start(Phase.REVEAL).reveal(*play.trainers[:2]).start(Phase.SCORE)
         play.score(votes).start(Phase.ATTEST)

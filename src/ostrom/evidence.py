@@ -33,7 +33,7 @@ def update_file_size(length: int, dtype: str) -> int:
     """The bytes of an update file; the spec fixes them, and with them the CID's codec.
 
     >>> update_file_size(10, "int32")
-    120
+    112
     """
     return len(encode_tensors({"update": np.zeros(length, dtype=dtype)}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ostrom.sim.runner import Runner
 from ostrom.sim.world import World, build_world
 from ostrom.types import Address, Digest
 
-SMALL = {"dataset": "digits", "model": "logistic", "clients": 5, "rounds": 3, "workers": 1}
+SMALL = {"dataset": "digits", "model": "logistic", "clients": 4, "rounds": 4, "workers": 1}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ Play = Callable[..., Played]
 def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """Run a small federation without pictures; `checks` replaces those of the spec."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def played(attack: str = "none", *, checks: str | None = None, **fields: Any) -> Played:
         world = build_world(RunConfig.of({**SMALL, "attack": attack, **fields}))
         if checks is not None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ostrom.sim.config import TRAINER_STAKE
+from ostrom.types import Sanctioned
 
-ROGUE = "trainer-4"
+ROGUE = "trainer-3"
 
 
 @pytest.mark.parametrize(
@@ -26,74 +27,95 @@ def test_a_refused_update_earns_nothing_and_leaves_no_trace_in_the_model(
 ) -> None:
     run = play(attack)
     assert run.rogues == {ROGUE}
-    assert run.checks(ROGUE) == [check] * 3
+    assert run.checks(ROGUE)[:3] == [check] * 3
     assert run.earned(ROGUE) == 0
     assert run.model == play("drop_out").model
 
 
 def test_who_drops_out_earns_nothing_and_loses_nothing(play: Any) -> None:
     run = play("drop_out")
-    assert run.checks(ROGUE) == [None] * 3
+    assert run.checks(ROGUE) == [None] * 4
     assert (run.earned(ROGUE), run.strikes(ROGUE), run.member(ROGUE).slashed) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("attack", ["late_reveal", "garbage", "scale(by=1000000)"])
 def test_three_faults_cost_the_stake_and_the_seat(play: Any, attack: str) -> None:
-    run = play(attack, rounds=4)
-    rogue = run.names[ROGUE]
+    run = play(attack)
     assert run.member(ROGUE).expelled
     assert run.member(ROGUE).slashed == TRAINER_STAKE
-    commits = [rogue in here.commits for here in run.runner.state.rounds.values()]
-    assert commits[3] is False
+    rounds = run.runner.state.rounds
+    assert [run.names[ROGUE] in rounds[n].commits for n in rounds][3:] == [False]
 
 
 @pytest.mark.parametrize("attack", ["late_reveal", "garbage"])
 def test_sanctions_grow_from_strike_to_strike(play: Any, attack: str) -> None:
-    slashed = [play(attack, rounds=rounds).member(ROGUE).slashed for rounds in (1, 2, 3)]
-    assert 0 <= slashed[0] < slashed[1] < slashed[2] == TRAINER_STAKE
+    run = play(attack)
+    ledger = run.runner.ledger
+    told = [logged.event for logged in ledger.events(0, ledger.block_number)]
+    sanctions = [event for event in told if isinstance(event, Sanctioned)]
+    assert {event.account for event in sanctions} == {run.names[ROGUE]}
+    assert [event.strikes for event in sanctions] == [1, 2, 3]
+    assert [event.expelled for event in sanctions] == [False, False, True]
+    slashed = [event.slashed for event in sanctions]
+    assert sum(slashed) == TRAINER_STAKE
+    assert slashed == sorted(slashed)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
-def test_a_copier_earns_nothing_and_its_victim_everything(play: Any, seed: int) -> None:
-    run = play("copy", seed=seed, rounds=2)
-    assert run.checks(ROGUE) == ["duplicate"] * 2
-    assert run.checks("trainer-0") == [""] * 2
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_copier_earns_nothing_whichever_order_the_seed_decides(play: Any, seed: int) -> None:
+    run = play("copy", seed=seed)
+    assert run.checks(ROGUE) == ["duplicate"] * 4
+    assert run.checks("trainer-0") == [""] * 4
     assert run.earned(ROGUE) == run.strikes(ROGUE) == 0
-    assert run.earned("trainer-0") > 0
 
 
-def test_a_copier_shares_the_reward_where_nobody_looks_for_duplicates(play: Any) -> None:
-    run = play("copy", checks="range(abs=64)")
-    assert run.checks(ROGUE) == [""] * 3
-    assert run.earned(ROGUE) == run.earned("trainer-0") > 0
+def test_a_copy_takes_its_victims_reward_away_where_nobody_looks_for_duplicates(play: Any) -> None:
+    undefended = play("copy", skew="iid", checks="range(abs=64)")
+    defended = play("copy", skew="iid")
+    assert undefended.checks(ROGUE) == [""] * 4
+    assert undefended.earned("trainer-0") == 0
+    assert defended.earned("trainer-0") > 0
+    assert defended.earned(ROGUE) == 0
 
 
 def test_copies_of_one_update_count_once(play: Any) -> None:
-    run = play("copy(trainers=3)")
-    assert [run.earned(f"trainer-{i}") for i in (2, 3, 4)] == [0, 0, 0]
-    assert all(run.checks(f"trainer-{i}") == ["duplicate"] * 3 for i in (2, 3, 4))
+    run = play("copy(trainers=2)")
+    assert [run.earned(f"trainer-{i}") for i in (2, 3)] == [0, 0]
+    assert all(run.checks(f"trainer-{i}") == ["duplicate"] * 4 for i in (2, 3))
 
 
-def test_an_update_scaled_beyond_the_range_ruins_the_model_where_nobody_checks(play: Any) -> None:
+def test_values_beyond_the_range_ruin_the_model_where_nobody_checks(play: Any) -> None:
     undefended = play("scale(by=1000000)", checks="duplicate")
     defended = play("scale(by=1000000)")
-    assert undefended.checks(ROGUE) == [""] * 3
-    assert undefended.accuracy < 0.4
-    assert defended.accuracy > undefended.accuracy + 0.3
+    assert undefended.checks(ROGUE) == [""] * 4
+    assert undefended.accuracy < 0.6
+    assert defended.accuracy > 0.8
+
+
+def test_a_norm_bound_stops_a_scaled_update_without_a_strike(play: Any) -> None:
+    undefended = play("scale(by=-20)", skew="iid")
+    defended = play("scale(by=-20)", skew="iid", checks="norm(max=20)|duplicate")
+    assert undefended.checks(ROGUE) == [""] * 4
+    assert undefended.accuracy < 0.6
+    assert defended.checks(ROGUE) == ["norm"] * 4
+    assert defended.checks("trainer-0") == [""] * 4
+    assert defended.accuracy > 0.8
+    assert defended.earned(ROGUE) == defended.strikes(ROGUE) == 0
 
 
 def test_a_robust_rule_holds_where_the_mean_is_ruined(play: Any) -> None:
-    mean = play("scale(by=100)", skew="iid")
-    median = play("scale(by=100)", skew="iid", aggregation="median")
-    assert mean.accuracy < 0.5
+    mean = play("scale(by=-20)", skew="iid")
+    median = play("scale(by=-20)", skew="iid", aggregation="median")
+    assert mean.checks(ROGUE)[0] == median.checks(ROGUE)[0] == ""
+    assert mean.accuracy < 0.6
     assert median.accuracy > 0.8
-    honest = sum(median.earned(f"trainer-{i}") for i in range(4)) // 4
+    honest = sum(median.earned(f"trainer-{i}") for i in range(3)) // 3
     assert median.earned(ROGUE) * 20 <= honest
 
 
 def test_who_flips_the_sign_earns_next_to_nothing_and_keeps_its_stake(play: Any) -> None:
     run = play("sign_flip")
-    honest = sum(run.earned(f"trainer-{i}") for i in range(4)) // 4
+    honest = sum(run.earned(f"trainer-{i}") for i in range(3)) // 3
     assert run.earned(ROGUE) * 20 <= honest
     assert (run.strikes(ROGUE), run.member(ROGUE).slashed) == (0, 0)
 

@@ -16,7 +16,7 @@ ROGUE = "validator-3"
 
 
 def test_a_silent_validator_is_paid_nothing_and_loses_its_seat(play: Any) -> None:
-    run = play("silent_validator", rounds=4)
+    run = play("silent_validator")
     assert run.earned(ROGUE) == 0
     assert run.member(ROGUE).expelled
     assert run.member(ROGUE).slashed == VALIDATOR_STAKE
@@ -24,13 +24,13 @@ def test_a_silent_validator_is_paid_nothing_and_loses_its_seat(play: Any) -> Non
 
 
 def test_a_silent_validator_changes_nothing_in_the_model(play: Any) -> None:
-    run = play("silent_validator", rounds=3)
+    run = play("silent_validator")
     assert run.model == play("none").model
     assert not any(here.void for here in run.runner.state.rounds.values())
 
 
 def test_an_invented_result_earns_a_strike_and_moves_no_money(play: Any) -> None:
-    run, honest = play("wrong_digest", rounds=4), play("none", rounds=4)
+    run, honest = play("wrong_digest"), play("none")
     assert run.strikes(ROGUE) >= 1
     assert run.member(ROGUE).slashed > 0
     assert run.model == honest.model
@@ -44,14 +44,14 @@ def test_without_a_quorum_every_round_is_void_and_the_pool_goes_back(
     run = play(f"{behaviour}(validators=2)")
     state = run.runner.state
     assert all(here.void for here in state.rounds.values())
-    assert len(state.rounds) == 3
+    assert len(state.rounds) == 4
     assert state.refunded == POOL
     assert state.head == 1
     assert list(state.versions) == [1]
 
 
 def test_when_all_trainers_drop_out_the_pool_goes_back_whole(play: Any) -> None:
-    run = play("drop_out(trainers=5)")
+    run = play("drop_out(trainers=4)")
     state = run.runner.state
     assert all(here.void for here in state.rounds.values())
     assert (state.refunded, state.allocated) == (POOL, 0)

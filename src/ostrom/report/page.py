@@ -115,7 +115,7 @@ def _accuracy(summary: Summary) -> str:
 def _lede(summary: Summary) -> str:
     data = summary["dataset"]
     return (
-        f"Measured on {count(data['test'], 'test image')} that nobody trained on. Each trainer "
+        f"Measured on {count(data['test'], 'test example')} that nobody trained on. Each trainer "
         "kept its own data; the chain holds the rules, the commitments and the money; the store "
         "holds every update and every model."
     )
@@ -180,7 +180,7 @@ def _figure(name: str, png: bytes) -> Html:
 
 
 def _footer(summary: Summary) -> Html:
-    files = ("summary.json", "history.csv", "audit.json")
+    files = ("summary.json", "history.csv")
     links = [[tag("a", name, href=name), " "] for name in files]
     return tag(
         "footer",

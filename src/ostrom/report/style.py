@@ -35,7 +35,7 @@ a { color: var(--own); }
   font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .versus { margin: 2.4rem 0 0; }
-.versus div { display: grid; grid-template-columns: 15rem 1fr 5rem; gap: 0 1rem;
+.versus div { display: grid; grid-template-columns: 18rem 1fr 5rem; gap: 0 1rem;
   align-items: center; padding: .3rem 0; }
 .versus b { font-variant-numeric: tabular-nums; text-align: right; }
 .bar { display: block; width: 100%; height: 1rem; border-radius: .25rem; overflow: hidden; }

@@ -23,7 +23,7 @@ from ostrom.version import VERSION
 if TYPE_CHECKING:
     from ostrom.sim.runner import Runner
 
-PICTURED = 25
+PICTURED = 27
 TRAINING = "training"
 
 
