@@ -14,7 +14,8 @@ from ostrom.chain.hashes import result_digest, score_commitment, task_id_of, upd
 from ostrom.codec import checksum_address, keccak, sha256
 from ostrom.evidence import gather, read_scores
 from ostrom.protocol import TaskState, step
-from ostrom.settlement import Evidence, Outcome, candidate, encode_scores, settle
+from ostrom.records import encode_scores
+from ostrom.settlement import Evidence, Outcome, candidate, settle
 from ostrom.spec import Spec, example
 from ostrom.storage import MemoryStore, cid_of, digest_of
 from ostrom.tensors import chunk_root, encode_tensors

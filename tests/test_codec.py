@@ -12,24 +12,26 @@ from ostrom.codec import (
     DEPTH_MAX,
     DOCUMENT_BYTES_MAX,
     INTEGER_MAX,
-    MECHANISMS_CHARACTERS_MAX,
-    Mechanism,
     address_bytes,
     checksum_address,
     decode_document,
     encode_document,
-    format_mechanisms,
     is_address,
     keccak,
     merkle_leaf,
     merkle_proof,
     merkle_root,
     merkle_verify,
-    parse_mechanisms,
     sha256,
     words,
 )
 from ostrom.errors import CodecError, InputError
+from ostrom.mechanisms import (
+    MECHANISMS_CHARACTERS_MAX,
+    Mechanism,
+    format_mechanisms,
+    parse_mechanisms,
+)
 from ostrom.types import Address
 
 ALICE = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")

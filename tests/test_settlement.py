@@ -16,18 +16,14 @@ from ostrom.codec import merkle_leaf as leaf
 from ostrom.errors import CodecError
 from ostrom.incentives import payout_proof
 from ostrom.protocol import TaskState
+from ostrom.records import Balances, decode_record, decode_scores, encode_scores, record_balances
 from ostrom.settlement import (
     STRIKES_MAX,
-    Balances,
     Evidence,
     Outcome,
     candidate,
     chain_faults,
     consensus_scores,
-    decode_record,
-    decode_scores,
-    encode_scores,
-    record_balances,
     settle,
 )
 from ostrom.storage import cid_of, digest_of

@@ -1,4 +1,4 @@
-"""Canonical forms: hashes, documents, mechanism texts, Merkle trees.
+"""Canonical forms: hashes, documents, Merkle trees.
 
 This is the only module that hashes bytes.
 
@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from Crypto.Hash import keccak as _keccak
 
-from ostrom.errors import CodecError, InputError
+from ostrom.errors import CodecError
 from ostrom.types import Address, Digest
 
 Document: TypeAlias = Any
@@ -30,8 +28,6 @@ DOCUMENT_BYTES_MAX = 1 << 20
 """A document is one raw block, so that its digest alone names its CID."""
 
 INTEGER_MAX = (1 << 53) - 1
-MECHANISMS_CHARACTERS_MAX = 4_096
-"""A spec is a stranger's text: this bounds the time that reading it can take."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 DEPTH_MAX = 32
@@ -158,81 +154,6 @@ def _sorted(value: Document) -> Document:
     if isinstance(value, (list, tuple)):
         return [_sorted(inner) for inner in value]
     return value
-
-
-Argument: TypeAlias = int | float | str
-
-
-@dataclass(frozen=True)
-class Mechanism:
-    """A named mechanism with its arguments, as a spec writes it: `trimmed_mean(f=2)`."""
-
-    name: str
-    arguments: Mapping[str, Argument] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The canonical text: arguments sorted by name, shortest number form.
-
-        >>> Mechanism("fedavg", {"lr": 0.05, "epochs": 1}).text
-        'fedavg(epochs=1,lr=0.05)'
-        """
-        if not self.arguments:
-            return self.name
-        inner = ",".join(f"{key}={self.arguments[key]}" for key in sorted(self.arguments))
-        return f"{self.name}({inner})"
-
-
-_NAME = r"[a-z][a-z0-9_]*"
-_CALL = re.compile(rf"\s*({_NAME})\s*(?:\(([^()|]*)\))?\s*")
-_ARGUMENT = re.compile(rf"\s*({_NAME})\s*=\s*([A-Za-z0-9_.+-]+)\s*")
-
-
-def parse_mechanisms(text: str) -> tuple[Mechanism, ...]:
-    """Read mechanism texts joined by `|`; the inverse of `format_mechanisms`.
-
-    Raises:
-        InputError: the text does not have that form.
-
-    >>> [m.text for m in parse_mechanisms("nnm( f=2 ) | trimmed_mean(f=2)")]
-    ['nnm(f=2)', 'trimmed_mean(f=2)']
-    """
-    if len(text) > MECHANISMS_CHARACTERS_MAX:
-        raise InputError(f"a mechanism text has at most {MECHANISMS_CHARACTERS_MAX} characters")
-    return tuple(_parse_mechanism(part) for part in text.split("|"))
-
-
-def format_mechanisms(mechanisms: Sequence[Mechanism]) -> str:
-    """The canonical text of a chain of mechanisms.
-
-    >>> format_mechanisms([Mechanism("median")])
-    'median'
-    """
-    return "|".join(mechanism.text for mechanism in mechanisms)
-
-
-def _parse_mechanism(text: str) -> Mechanism:
-    found = _CALL.fullmatch(text)
-    if not found:
-        raise InputError(f"cannot read {text!r}: write name or name(argument=value, ...)")
-    arguments: dict[str, Argument] = {}
-    for part in (found[2] or "").split(",") if (found[2] or "").strip() else []:
-        pair = _ARGUMENT.fullmatch(part)
-        if not pair or pair[1] in arguments:
-            raise InputError(f"cannot read {part!r} in {text!r}: write each argument once as a=1")
-        arguments[pair[1]] = _number(pair[2])
-    return Mechanism(found[1], arguments)
-
-
-def _number(text: str) -> Argument:
-    """An integer, a float or a word; 1.0 and 1 are one number and have one text."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    if not math.isfinite(value):
-        raise InputError(f"{text!r} is not a finite number")
-    return int(value) if value.is_integer() and abs(value) <= INTEGER_MAX else value
 
 
 def merkle_leaf(encoded: bytes) -> Digest:

@@ -5,6 +5,7 @@
     OstromError
     ├── InputError            what the user gave cannot be used; the message says what to do
     │   └── DatasetError      a data set is missing, damaged or of the wrong shape
+    ├── ProtocolError         an event that the protocol forbids in the state it met
     ├── CodecError            bytes are not a canonical document
     ├── TensorError           bytes or numbers are not a canonical integer tensor
     ├── StoreError
@@ -34,6 +35,10 @@ class InputError(OstromError):
 
 class DatasetError(InputError):
     """A data set is missing, damaged or of the wrong shape."""
+
+
+class ProtocolError(OstromError):
+    """An event that the protocol forbids in the state it met."""
 
 
 class CodecError(OstromError):

@@ -12,14 +12,9 @@ import numpy as np
 
 from ostrom.errors import CodecError, StoreError
 from ostrom.protocol import TaskState
+from ostrom.records import Balances, decode_record, decode_scores, record_balances
 from ostrom.registry import load_model, parent_of_round
-from ostrom.settlement import (
-    Balances,
-    Evidence,
-    decode_record,
-    decode_scores,
-    record_balances,
-)
+from ostrom.settlement import Evidence
 from ostrom.spec import Spec
 from ostrom.storage import Store, cid_from_digest, codec_for
 from ostrom.tensors import encode_tensors

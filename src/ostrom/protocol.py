@@ -14,15 +14,11 @@ from functools import singledispatch
 from typing import TypeAlias, TypeVar
 
 from ostrom import types as t
-from ostrom.errors import OstromError
+from ostrom.errors import ProtocolError
 from ostrom.types import Address, Digest, Phase, Role
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-class ProtocolError(OstromError):
-    """An event that the protocol forbids in the state it met."""
 
 
 @dataclass(frozen=True)
@@ -150,18 +146,24 @@ def step(state: TaskState, event: Event, now: int) -> tuple[TaskState, tuple[Com
     Raises:
         ProtocolError: the protocol forbids the event in this state.
     """
-    task_id = getattr(event, "task_id", state.task_id)
-    if isinstance(event, t.TaskCreated) or task_id == state.task_id:
-        late = isinstance(event, _ACTS) and now > state.deadline
-        _require(not late, f"{type(event).__name__} at {now}, after the deadline {state.deadline}")
-        state = _apply(event, state)
+    state = apply(state, event, now)
     return state, due(state, now)
+
+
+def apply(state: TaskState, event: Event, now: int) -> TaskState:
+    """`step` for those who do not ask what is due."""
+    task_id = getattr(event, "task_id", state.task_id)
+    if not isinstance(event, t.TaskCreated) and task_id != state.task_id:
+        return state
+    late = isinstance(event, _ACTS) and now > state.deadline
+    _require(not late, f"{type(event).__name__} at {now}, after the deadline {state.deadline}")
+    return _apply(event, state)
 
 
 def replay(state: TaskState, events: Iterable[t.Logged]) -> TaskState:
     """Apply a log in order."""
     for logged in events:
-        state, _ = step(state, logged.event, logged.time)
+        state = apply(state, logged.event, logged.time)
     return state
 
 

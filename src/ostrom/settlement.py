@@ -7,20 +7,19 @@ honest validators attest to one digest.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from threading import Lock
+from threading import RLock
 from typing import TypeAlias
 
 import numpy as np
 
 from ostrom.aggregation import Pipeline, leave_one_out, pipeline
-from ostrom.codec import Document, decode_document, encode_document, is_address, sha256
-from ostrom.errors import CodecError
+from ostrom.codec import sha256
 from ostrom.incentives import accumulate, consensus, incentive, payout_root
 from ostrom.protocol import RoundState, TaskState
+from ostrom.records import Balances, UpdateRow, encode_record
 from ostrom.spec import Spec
 from ostrom.storage import cid_of, digest_of
 from ostrom.tensors import add_saturating, chunk_root, encode_tensors
@@ -29,23 +28,8 @@ from ostrom.verification import Checked, check_round
 
 Tensors: TypeAlias = Mapping[str, IntVector]
 
-RECORD_FORMAT = "ostrom/record/1"
-SCORES_FORMAT = "ostrom/scores/1"
-
-_PAIRS = {"scores": str, "faults": str, "payouts": str, "strikes": int}
-_UPDATE_TEXTS = {"trainer", "update", "samples", "check", "payout"}
-_AMOUNT = re.compile(r"[1-9][0-9]{0,77}", re.ASCII)
-
 STRIKES_MAX = 3
 """The contract expels at the third strike; later faults cost nothing more."""
-
-
-@dataclass(frozen=True)
-class Balances:
-    """What every account has earned, and how many strikes it has, since the task began."""
-
-    payouts: Mapping[Address, int] = field(default_factory=dict)
-    strikes: Mapping[Address, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,12 +49,25 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a round's aggregate depends on; the evidence rides along and is not compared."""
+
+    spec: Spec
+    parent: Digest
+    reveals: tuple[Revealed, ...]
+    available: frozenset[Address]
+    exact: bool
+    evidence: Evidence = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A round's checked updates, in address order, with the model that they make."""
 
     checked: list[Checked]
     tensors: Tensors
     evidence: Evidence
+    question: Question = field(repr=False)
 
     @property
     def accepted(self) -> list[Checked]:
@@ -79,10 +76,8 @@ class Candidate:
 
     def without_each(self) -> IntVector:
         """(n, d) int32: the model parameters that leave out one accepted update each."""
-        stack, weights = _rows(self.accepted)
-        rule, parent = _rule(self.evidence.spec), self.evidence.parent
-        deltas = leave_one_out(rule, stack, weights, _server_state(parent))
-        return add_saturating(parent["parameters"], deltas)
+        with _ONE_AT_A_TIME:
+            return _left_out(self.question)
 
 
 @dataclass(frozen=True)
@@ -95,18 +90,6 @@ class Outcome:
     balances: Balances
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What a round's aggregate depends on; the evidence rides along and is not compared."""
-
-    spec: Spec
-    parent: Digest
-    reveals: tuple[Revealed, ...]
-    available: frozenset[Address]
-    exact: bool
-    evidence: Evidence = field(compare=False)
-
-
 def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) -> Candidate:
     """Check the round's updates and aggregate the accepted ones.
 
@@ -115,7 +98,7 @@ def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) ->
     scoring; a result always uses the exact one.
     """
     state = evidence.state
-    question = _Question(
+    question = Question(
         spec=evidence.spec,
         parent=state.versions[state.round.parent].model,
         reveals=tuple(state.round.reveals.values()),
@@ -124,22 +107,31 @@ def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) ->
         evidence=evidence,
     )
     if fresh:
-        return Candidate(*_answer.__wrapped__(question), evidence)
+        return Candidate(*_answer.__wrapped__(question), evidence, question)
     with _ONE_AT_A_TIME:
-        return Candidate(*_answer(question), evidence)
+        return Candidate(*_answer(question), evidence, question)
 
 
-_ONE_AT_A_TIME = Lock()
+_ONE_AT_A_TIME = RLock()
 """So that the second thread to ask finds the first one's answer."""
 
 
 @lru_cache(maxsize=2)
-def _answer(question: _Question) -> tuple[list[Checked], Tensors]:
+def _answer(question: Question) -> tuple[list[Checked], Tensors]:
     evidence = question.evidence
     checked = check_round(question.reveals, evidence.contents, question.spec)
     accepted = [one for one in checked if one.values is not None]
     rule = _rule(question.spec)
     return checked, _aggregate(rule, accepted, evidence.parent, exact=question.exact)
+
+
+@lru_cache(maxsize=1)
+def _left_out(question: Question) -> IntVector:
+    checked, _ = _answer(question)
+    stack, weights = _rows([one for one in checked if one.values is not None])
+    parent = question.evidence.parent
+    deltas = leave_one_out(_rule(question.spec), stack, weights, _server_state(parent))
+    return add_saturating(parent["parameters"], deltas)
 
 
 def settle(made: Candidate, scores: Mapping[Address, Mapping[Address, int]]) -> Outcome:
@@ -158,7 +150,13 @@ def settle(made: Candidate, scores: Mapping[Address, Mapping[Address, int]]) -> 
         accumulate(evidence.before.payouts, payouts),
         accumulate(evidence.before.strikes, dict.fromkeys(faults, 1)),
     )
-    record = encode_document(_record(made, points, payouts, scores, faults, balances))
+    record = encode_record(
+        evidence.state,
+        updates=_update_rows(made, points, payouts),
+        voters=list(scores),
+        faults=faults,
+        balances=balances,
+    )
     model = encode_tensors(dict(made.tensors))
     result = Result(
         model=digest_of(cid_of(model)),
@@ -169,93 +167,6 @@ def settle(made: Candidate, scores: Mapping[Address, Mapping[Address, int]]) -> 
         sanctions=payout_root(evidence.state.task_id, balances.strikes),
     )
     return Outcome(result, model, record, balances)
-
-
-def encode_scores(state: TaskState, validator: Address, scores: Mapping[Address, int]) -> bytes:
-    """A validator's score vector as a document."""
-    rows = [[trainer, scores[trainer]] for trainer in sorted(scores, key=str.lower)]
-    return encode_document(
-        {
-            "format": SCORES_FORMAT,
-            "task": state.task_id.hex(),
-            "round": state.number,
-            "validator": validator,
-            "scores": rows,
-        }
-    )
-
-
-def decode_scores(data: bytes, state: TaskState, validator: Address) -> dict[Address, int]:
-    """Read a validator's score vector of the current round.
-
-    Raises:
-        CodecError: the bytes are not that vector in canonical form.
-    """
-    document = decode_document(data)
-    rows = document.get("scores") if isinstance(document, dict) else None
-    well_formed = isinstance(rows, list) and all(
-        isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and type(row[1]) is int
-        for row in rows
-    )
-    scores = {Address(row[0]): row[1] for row in rows} if well_formed and rows else {}
-    if not well_formed or encode_scores(state, validator, scores) != data:
-        raise CodecError(f"not the scores of {validator} for round {state.number}")
-    return scores
-
-
-def decode_record(data: bytes) -> Document:
-    """Read a record.
-
-    Raises:
-        CodecError: the bytes are no canonical record.
-    """
-    document = decode_document(data)
-    if not isinstance(document, dict) or document.get("format") != RECORD_FORMAT:
-        raise CodecError("not a record of this version")
-    if not _is_record(document):
-        raise CodecError("a record lacks a field, or holds a value of another kind")
-    return document
-
-
-def _is_record(document: dict[str, Document]) -> bool:
-    """True if readers can rely on every field: a dishonest quorum may have attested to anything."""
-    updates = document.get("updates")
-    if type(document.get("round")) is not int or not isinstance(updates, list):
-        return False
-    rows = all(isinstance(row, dict) and _texts_of(row) >= _UPDATE_TEXTS for row in updates)
-    lists = (_are_pairs(document.get(name), kind) for name, kind in _PAIRS.items())
-    return (
-        rows
-        and all(lists)
-        and all(_AMOUNT.fullmatch(amount) for _, amount in document["payouts"])
-        and all(count > 0 for _, count in document["strikes"])
-    )
-
-
-def _texts_of(row: dict[str, Document]) -> set[str]:
-    """The fields of an update's row that are texts, if its score is an integer or null."""
-    scored = type(row.get("score", "")) in (int, type(None))
-    return {key for key, value in row.items() if scored and isinstance(value, str)}
-
-
-def _are_pairs(rows: Document, kind: type) -> bool:
-    """True for a list of [account, value of that kind]."""
-    return isinstance(rows, list) and all(
-        isinstance(row, list)
-        and len(row) == 2
-        and isinstance(row[0], str)
-        and is_address(row[0])
-        and type(row[1]) is kind
-        for row in rows
-    )
-
-
-def record_balances(record: Document) -> Balances:
-    """The cumulative payouts and strikes that a record holds."""
-    return Balances(
-        {Address(account): int(amount) for account, amount in record["payouts"]},
-        {Address(account): int(strikes) for account, strikes in record["strikes"]},
-    )
 
 
 def consensus_scores(
@@ -358,43 +269,18 @@ def _silence(state: TaskState, here: RoundState) -> dict[Address, str]:
     return faults
 
 
-def _pairs(values: Mapping[Address, object]) -> list[list[object]]:
-    return [[account, values[account]] for account in sorted(values, key=str.lower)]
-
-
-def _texts(amounts: Mapping[Address, int]) -> Mapping[Address, str]:
-    return {account: str(amount) for account, amount in amounts.items()}
-
-
-def _record(
-    made: Candidate,
-    points: Mapping[Address, int],
-    payouts: Mapping[Address, int],
-    voters: Iterable[Address],
-    faults: Mapping[Address, str],
-    balances: Balances,
-) -> Document:
-    state = made.evidence.state
-    here = state.round
-    updates = [
-        {
-            "trainer": one.verdict.trainer,
-            "update": here.reveals[one.verdict.trainer].update.hex(),
-            "samples": str(one.samples),
-            "check": one.verdict.check,
-            "score": points.get(one.verdict.trainer),
-            "payout": str(payouts.get(one.verdict.trainer, 0)),
-        }
+def _update_rows(
+    made: Candidate, points: Mapping[Address, int], payouts: Mapping[Address, int]
+) -> list[UpdateRow]:
+    reveals = made.evidence.state.round.reveals
+    return [
+        UpdateRow(
+            trainer=one.verdict.trainer,
+            update=reveals[one.verdict.trainer].update,
+            samples=one.samples,
+            check=one.verdict.check,
+            score=points.get(one.verdict.trainer),
+            payout=payouts.get(one.verdict.trainer, 0),
+        )
         for one in made.checked
     ]
-    return {
-        "format": RECORD_FORMAT,
-        "task": state.task_id.hex(),
-        "round": state.number,
-        "parent": here.parent,
-        "updates": updates,
-        "scores": _pairs({v: here.score_reveals[v].hex() for v in voters}),
-        "faults": _pairs(faults),
-        "payouts": _pairs(_texts(balances.payouts)),
-        "strikes": _pairs(balances.strikes),
-    }

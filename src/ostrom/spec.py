@@ -19,11 +19,13 @@ from ostrom.errors import InputError
 
 EXACT_CODE = (
     "codec",
+    "mechanisms",
     "protocol",
     "tensors",
     "aggregation",
     "incentives",
     "verification",
+    "records",
     "settlement",
 )
 """The modules and packages that a validator recomputes a round with."""

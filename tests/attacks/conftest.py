@@ -15,7 +15,7 @@ from ostrom.chain.deployment import Deployment
 from ostrom.codec import checksum_address
 from ostrom.evidence import last_balances
 from ostrom.protocol import Member
-from ostrom.settlement import Balances
+from ostrom.records import Balances
 from ostrom.sim import runner as runner_module
 from ostrom.sim.config import RunConfig
 from ostrom.sim.folder import contracts_of, read_run

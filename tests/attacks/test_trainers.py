@@ -93,7 +93,7 @@ def test_values_beyond_the_range_ruin_the_model_where_nobody_checks(play: Any) -
 
 
 def test_a_norm_bound_stops_a_scaled_update_without_a_strike(play: Any) -> None:
-    undefended = play("scale(by=-20)", skew="iid")
+    undefended = play("scale(by=-20)", skew="iid", checks="duplicate")
     defended = play("scale(by=-20)", skew="iid", checks="norm(max=20)|duplicate")
     assert undefended.checks(ROGUE) == [""] * 4
     assert undefended.accuracy < 0.6

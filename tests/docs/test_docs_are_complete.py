@@ -6,10 +6,13 @@ import inspect
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -97,7 +100,8 @@ def settings() -> Names:
 
 def verdicts() -> Names:
     checks = source("verification", "checks.py")
-    yield from (("check", name) for name in re.findall(r"^\| (\w+)(?:\(\w+\))? \|", checks, re.M)[1:])
+    _, *rows = re.findall(r"^\| (\w+)(?:\(\w+\))? \|", checks, re.M)
+    yield from (("check", name) for name in rows)
     faults = set(re.findall(r'"((?:missed|wrong)_\w+)"', source("settlement.py")))
     yield from (("fault", name) for name in sorted(faults))
     audits = source("audit", "run.py") + source("audit", "replay.py")
@@ -176,8 +180,7 @@ def test_every_shown_command_exists_with_its_options() -> None:
 
 def test_every_shown_setting_of_a_demo_is_one() -> None:
     for page, (command, *arguments) in console_lines():
-        pairs = zip(arguments, arguments[1:], strict=False)
-        fields = {a[2:]: b for a, b in pairs if a[2:] in RunConfig.model_fields}
+        fields = {a[2:]: b for a, b in pairwise(arguments) if a[2:] in RunConfig.model_fields}
         if command == "demo" and "skew" not in fields:
             assert RunConfig.of(fields), page
 
@@ -211,11 +214,43 @@ def test_every_named_file_and_test_exists() -> None:
             assert re.search(rf"(?:def|function) {test}\(", text), f"no test {path}::{test}"
 
 
+def test_every_named_function_exists() -> None:
+    folder = ROOT / "src" / "ostrom"
+    parts = {path.stem for path in folder.iterdir() if not path.name.startswith("_")}
+    spans = [line.removeprefix("ostrom.") for line in code().splitlines()]
+    named = {s for s in spans if re.fullmatch(r"[a-z]+(\.\w+)+", s) and s.split(".")[0] in parts}
+    named -= {s for s in named if s.split(".")[-1] in ("py", "json", "jsonl", "md")}
+    assert len(named) > 20
+    for name in sorted(named):
+        assert resolve_name(f"ostrom.{name}"), name
+
+
 def test_the_gas_figures_are_the_measured_ones() -> None:
     text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
     table = text.partition("<!-- gas -->")[2].partition("<!-- /gas -->")[0]
     shown = {a: b.replace(",", "") for a, b in re.findall(r"^\| (.+) \| ([\d,]+) \|$", table, re.M)}
     assert shown == json.loads((ROOT / "contracts" / "gas" / "Training.json").read_text("utf-8"))
+
+
+def test_the_house_is_the_one_that_import_linter_enforces() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (each["layers"] for each in settings["contracts"] if each["type"] == "layers")
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("## The house")[2]
+    shown = [set(re.findall(r"\w+", line)) for line in text.split("```")[1].strip().splitlines()]
+    place = 0
+    for layer in layers:
+        names = set(re.findall(r"ostrom\.(\w+)", layer))
+        found = next((i for i, words in enumerate(shown) if i >= place and names <= words), None)
+        assert found is not None, f"the house does not show {layer} at its place"
+        place = found
+
+
+def test_the_house_names_every_part() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    inside = (ROOT / "src" / "ostrom").iterdir()
+    parts = {path.stem for path in inside if path.suffix == ".py" or path.is_dir()}
+    missing = {name for name in parts if name[0] != "_" and not re.search(rf"\b{name}\b", text)}
+    assert not missing
 
 
 def test_every_decision_is_listed_once() -> None:

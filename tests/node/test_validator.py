@@ -23,7 +23,7 @@ from ostrom.node import (
     validator_step,
 )
 from ostrom.node.validator import is_my_turn, recompute
-from ostrom.settlement import decode_record, decode_scores
+from ostrom.records import decode_record, decode_scores
 from ostrom.storage import DirectoryStore, cid_from_digest, cid_of, digest_of
 from ostrom.tensors import encode_tensors
 from ostrom.types import Address, Phase

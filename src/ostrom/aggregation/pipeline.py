@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,18 +11,13 @@ from ostrom.aggregation.exact import WEIGHT_SUM_MAX, Int64Vector, IntMatrix
 from ostrom.aggregation.pre_aggregations import PRE_AGGREGATIONS, PreAggregation
 from ostrom.aggregation.rules import OMISSIONS, RULES, Omission, Rule, State
 from ostrom.aggregation.server_steps import SERVER_STEPS, ServerStep, check_state
-from ostrom.codec import Mechanism, format_mechanisms, parse_mechanisms
 from ostrom.errors import InputError
+from ostrom.mechanisms import Mechanism, bind, format_mechanisms, parse_mechanisms
 from ostrom.tensors import FRACTION_BITS
 from ostrom.types import IntVector
 
-T = TypeVar("T")
-
 UPDATES_MAX = (1 << 22) - 1
 """More updates could push sums beyond what float64 holds exactly."""
-
-RESERVED = ("fraction_bits", "exact")
-"""Arguments that the pipeline gives to a factory and a text may not."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +97,15 @@ def pipeline(text: str, *, fraction_bits: int = FRACTION_BITS) -> Pipeline:
         if not any(mechanism.name in catalogue for catalogue in CATALOGUES.values()):
             raise InputError(f"unknown mechanism {mechanism.name!r}: there are {_everything()}")
     pres, rule, steps = _split(mechanisms)
-    make = {"fraction_bits": fraction_bits}
+    make = {"fraction_bits": fraction_bits, "exact": True}
     fast = {**make, "exact": False}
     return Pipeline(
         text=format_mechanisms(mechanisms),
-        pre_aggregations=tuple(_build(PRE_AGGREGATIONS, one, make) for one in pres),
-        rule=_build(RULES, rule, make),
-        omission=_build(OMISSIONS, rule, make) if rule.name in OMISSIONS and not pres else None,
-        server_step=_build(SERVER_STEPS, steps[0], make) if steps else None,
-        scoring_step=_build(SERVER_STEPS, steps[0], fast) if steps else None,
+        pre_aggregations=tuple(bind(PRE_AGGREGATIONS, one, make)() for one in pres),
+        rule=bind(RULES, rule, make)(),
+        omission=bind(OMISSIONS, rule, make)() if rule.name in OMISSIONS and not pres else None,
+        server_step=bind(SERVER_STEPS, steps[0], make)() if steps else None,
+        scoring_step=bind(SERVER_STEPS, steps[0], fast)() if steps else None,
     )
 
 
@@ -151,32 +144,10 @@ def _split(
     return before, mechanisms[places[0]], after
 
 
-def _build(
-    catalogue: Mapping[str, Callable[..., T]], mechanism: Mechanism, given: Mapping[str, int]
-) -> T:
-    """Call the factory of that name with the text's arguments, once they fit its signature."""
-    factory = catalogue[mechanism.name]
-    parameters = inspect.signature(factory).parameters
-    open_to_text = {name: one for name, one in parameters.items() if name not in RESERVED}
-    shown = ", ".join(open_to_text) or "no arguments"
-    for name, value in mechanism.arguments.items():
-        if name not in open_to_text:
-            raise InputError(f"{mechanism.name} has no argument {name!r}: it takes {shown}")
-        if not isinstance(value, KINDS[str(open_to_text[name].annotation)]):
-            kind = open_to_text[name].annotation
-            raise InputError(f"{mechanism.name} needs {name} to be of type {kind}, not {value!r}")
-    for name, one in open_to_text.items():
-        if one.default is one.empty and name not in mechanism.arguments:
-            raise InputError(f"{mechanism.name} needs the argument {name!r}: it takes {shown}")
-    fixed = {name: value for name, value in given.items() if name in parameters}
-    return factory(**mechanism.arguments, **fixed)
-
-
 def _everything() -> str:
     return ", ".join(name for catalogue in CATALOGUES.values() for name in catalogue)
 
 
-KINDS: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
 CATALOGUES: Mapping[str, Mapping[str, object]] = {
     "pre-aggregation": PRE_AGGREGATIONS,
     "rule": RULES,

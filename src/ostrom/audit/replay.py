@@ -9,16 +9,10 @@ from ostrom.chain.hashes import result_digest
 from ostrom.codec import Document
 from ostrom.errors import CodecError, OstromError, StoreError
 from ostrom.evidence import fetch_update, last_balances, read_document
-from ostrom.protocol import TaskState, step
+from ostrom.protocol import TaskState, apply
+from ostrom.records import decode_record, decode_scores
 from ostrom.registry import load_model, parent_of_round
-from ostrom.settlement import (
-    Evidence,
-    Outcome,
-    candidate,
-    decode_record,
-    decode_scores,
-    settle,
-)
+from ostrom.settlement import Evidence, Outcome, candidate, settle
 from ostrom.spec import Spec, installed_code
 from ostrom.storage import Store
 from ostrom.types import Address, Attested, Digest, Logged, Result, RoundSettled, TaskCreated
@@ -51,7 +45,7 @@ def _replay(log: Sequence[Logged], store: Store, state: TaskState, findings: Fin
         if isinstance(event, RoundSettled) and spec is not None:
             _check_round(state, event, store, spec, findings)
         with findings.guard("protocol", number=state.number or None):
-            state, _ = step(state, event, logged.time)
+            state = apply(state, event, logged.time)
         if isinstance(event, TaskCreated):
             spec = _read_spec(event, store, findings)
         if not findings.clean:

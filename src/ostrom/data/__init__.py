@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from ostrom.data.catalogue import bind
 from ostrom.data.datasets import Dataset, Share, Source, Split, deal, split
 from ostrom.data.loading import load_dataset, read_image
 from ostrom.data.partitions import PARTITIONS, mirror, partition
@@ -17,7 +16,6 @@ __all__ = [
     "Share",
     "Source",
     "Split",
-    "bind",
     "deal",
     "load_dataset",
     "mirror",

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ostrom.data.catalogue import bind
 from ostrom.errors import InputError
+from ostrom.mechanisms import bind, only
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -104,7 +104,7 @@ def partition(text: str, labels: Labels, n: int, rng: np.random.Generator) -> li
     """
     if n < 1:
         raise InputError(f"there must be at least 1 trainer, not {n}")
-    return bind(PARTITIONS, text)()(labels, n, rng)
+    return bind(PARTITIONS, only(text))()(labels, n, rng)
 
 
 def mirror(

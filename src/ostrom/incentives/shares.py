@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ostrom.codec import parse_mechanisms
 from ostrom.errors import InputError
+from ostrom.mechanisms import plain
 
 Incentive: TypeAlias = Callable[[Sequence[int], Sequence[int], int], list[int]]
 """n scores, n stakes, pool -> n payouts, none negative, with a sum of at most the pool."""
@@ -121,8 +121,4 @@ def incentive(text: str) -> Incentive:
     >>> incentive("proportional") is proportional
     True
     """
-    mechanisms = parse_mechanisms(text)
-    name = mechanisms[0].name
-    if len(mechanisms) > 1 or mechanisms[0].arguments or name not in INCENTIVES:
-        raise InputError(f"unknown incentive {text!r}: there are {', '.join(INCENTIVES)}")
-    return INCENTIVES[name]
+    return plain(INCENTIVES, text)

@@ -11,7 +11,8 @@ from ostrom.evidence import gather, read_scores
 from ostrom.node.actions import Action, Attest, CommitScores, RevealScores
 from ostrom.node.trainer import claim_action
 from ostrom.protocol import TaskState
-from ostrom.settlement import Outcome, candidate, encode_scores, settle
+from ostrom.records import encode_scores
+from ostrom.settlement import Outcome, candidate, settle
 from ostrom.spec import Spec
 from ostrom.storage import Store
 from ostrom.types import Address, Digest, Phase, Role

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ostrom.codec import Mechanism, parse_mechanisms, sha256
+from ostrom.codec import sha256
 from ostrom.errors import InputError
+from ostrom.mechanisms import Mechanism, parse_mechanisms
 from ostrom.node import Action, Attest, Commit, Reveal
 from ostrom.types import Update
 

@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from ostrom.codec import format_mechanisms, parse_mechanisms
 from ostrom.errors import InputError
+from ostrom.mechanisms import format_mechanisms, parse_mechanisms
 from ostrom.sim.behaviours import parse_attack
 from ostrom.spec import first_line
 

@@ -28,7 +28,7 @@ from ostrom.node import (
 )
 from ostrom.node.trainer import seal, seal_content
 from ostrom.node.validator import score_updates
-from ostrom.protocol import TaskState, step
+from ostrom.protocol import TaskState, replay
 from ostrom.registry import load_model, parent_of_round
 from ostrom.sim.behaviours import garbage, lie, parse_attack, twist, withhold
 from ostrom.sim.desk import Desk, Spending, is_stale
@@ -69,8 +69,8 @@ class Federation:
 
     def read_events(self) -> None:
         """Apply what the chain has logged since the last look."""
-        for logged in self.ledger.events(self._block + 1, self.ledger.block_number):
-            self.state, _ = step(self.state, logged.event, logged.time)
+        log = self.ledger.events(self._block + 1, self.ledger.block_number)
+        self.state = replay(self.state, log)
         self._block = self.ledger.block_number
 
     def tick(self) -> bool:

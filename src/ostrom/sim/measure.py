@@ -11,8 +11,8 @@ import numpy as np
 from ostrom.errors import StoreError
 from ostrom.evidence import read_document, update_file_size
 from ostrom.protocol import RoundState, TaskState
+from ostrom.records import decode_record
 from ostrom.registry import load_model
-from ostrom.settlement import decode_record
 from ostrom.sim.desk import Spending
 from ostrom.sim.folder import Row
 from ostrom.sim.world import World

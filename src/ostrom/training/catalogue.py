@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ostrom.data import bind
 from ostrom.errors import InputError
+from ostrom.mechanisms import bind, only
 from ostrom.training.models import Model, Shape, federated_net, logistic, mlp
 from ostrom.training.ridge import ridge_features
 
@@ -28,4 +28,4 @@ def build_model(text: str, *, shape: Shape, classes: int) -> Model:
     """
     if classes < 2:
         raise InputError(f"a model needs at least 2 classes, not {classes}")
-    return bind(MODELS, text)(shape, classes)
+    return bind(MODELS, only(text))(shape, classes)

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ostrom.data import Dataset, bind
+from ostrom.data import Dataset
 from ostrom.errors import InputError, TensorError
+from ostrom.mechanisms import bind, only
 from ostrom.tensors import dequantise, quantise
 from ostrom.training.models import Model
 from ostrom.training.ridge import ridge_length, ridge_run
@@ -95,7 +96,7 @@ def local_algorithm(text: str) -> LocalAlgorithm:
     >>> local_algorithm("fedprox(mu=0.1)").text
     'fedprox(batch=32,epochs=1,lr=0.05,momentum=0.9,mu=0.1)'
     """
-    return bind(LOCAL_ALGORITHMS, text)()
+    return bind(LOCAL_ALGORITHMS, only(text))()
 
 
 def fedavg(

@@ -24,8 +24,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ostrom.codec import Mechanism, parse_mechanisms
 from ostrom.errors import InputError, TensorError
+from ostrom.mechanisms import Mechanism, parse_mechanisms
 from ostrom.spec import Spec
 from ostrom.tensors import chunk_root, decode_tensors
 from ostrom.types import Address, Digest, IntVector, Revealed, Verdict

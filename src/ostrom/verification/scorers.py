@@ -13,8 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ostrom.codec import parse_mechanisms
-from ostrom.errors import InputError
+from ostrom.mechanisms import plain
 
 SCORE_UNIT = 1_000_000
 """A score of one million is one nat of mean loss, or one whole point of accuracy."""
@@ -79,7 +78,4 @@ def scorer(text: str) -> Scorer:
     >>> scorer("leave_one_out") is leave_one_out
     True
     """
-    mechanism, *more = parse_mechanisms(text)
-    if more or mechanism.name not in SCORERS or mechanism.arguments:
-        raise InputError(f"unknown scorer {text!r}: there are {', '.join(SCORERS)}")
-    return SCORERS[mechanism.name]
+    return plain(SCORERS, text)
