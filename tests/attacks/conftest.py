@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -99,7 +99,7 @@ Play = Callable[..., Played]
 
 
 @pytest.fixture(scope="session")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
     """Run a small federation without pictures; `checks` replaces those of the spec."""
 
     @cache
@@ -108,12 +108,12 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
         if checks is not None:
             world = replace(world, spec=world.spec.model_copy(update={"checks": checks}))
         runner = Runner.start(world, tmp_path_factory.mktemp("run"), None)
-        runner.finish()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner_module, "write_outputs", _without_pictures)
+            runner.finish()
         return Played(runner)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner_module, "write_outputs", _without_pictures)
-        yield played
+    return played
 
 
 def _without_pictures(runner: Runner) -> None:

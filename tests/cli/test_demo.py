@@ -97,10 +97,19 @@ def test_without_settings_the_defaults_are_the_configs(sim: Any, call: Any) -> N
     assert sim.asked == [RunConfig()]
 
 
+OPEN = {
+    "samples": "all",
+    "workers": "one per core",
+    "model": "by data set",
+    "algorithm": "by data set",
+}
+"""Settings whose default is no single value."""
+
+
 def test_help_names_the_configs_own_defaults(call: Any) -> None:
     text = " ".join(call("demo", "--help", env={"COLUMNS": "200"}).stdout.split())
     for name, value in RunConfig().model_dump().items():
-        shown = {"samples": "all", "workers": "one per core"}.get(name, value)
+        shown = OPEN.get(name, value)
         assert f"[default: {shown}]" in text.split(f"--{name} ")[1].split(" --")[0]
 
 

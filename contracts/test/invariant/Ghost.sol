@@ -3,7 +3,7 @@ pragma solidity 0.8.28;
 
 import {Phase, Result} from "../../src/interfaces/TrainingTypes.sol";
 
-/// @notice How many accounts play: six trainers, three validators and mallory, in this order.
+// How many accounts play: six trainers, three validators and mallory, in this order.
 uint256 constant ACTORS = 10;
 uint256 constant TRAINERS = 6;
 uint256 constant MALLORY_INDEX = 9;

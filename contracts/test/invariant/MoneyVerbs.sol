@@ -22,18 +22,18 @@ abstract contract MoneyVerbs is World {
 
     function withdraw(uint256 seed) external verb("withdraw", seed) {
         uint256 a = _roll(ACTORS);
-        uint256 amount = _roll(free[a] / 4 + _roll(3) * 1 ether + 1);
-        _breach(!_withdraw(a, amount), "a free balance could not be withdrawn");
+        _withdraw(a, _roll(free[a] / 4 + _roll(3) * 1 ether + 1));
     }
 
-    function _withdraw(uint256 a, uint256 amount) internal returns (bool) {
+    function _withdraw(uint256 a, uint256 amount) internal {
+        bool isDue = amount <= free[a];
         vm.prank(actors[a]);
         try registry.withdraw(amount) {
-            _breach(amount > free[a], "more was withdrawn than was free");
+            _breach(!isDue, "more was withdrawn than was free");
             free[a] -= amount;
-            return true;
         } catch {
-            return amount > free[a];
+            if (!isDue) revert("refused");
+            _breach(true, "a free balance could not be withdrawn");
         }
     }
 
@@ -48,7 +48,7 @@ abstract contract MoneyVerbs is World {
         for (uint256 i; i < tasks.length * ACTORS; ++i) {
             if (i % ACTORS == 0) t = (t + 1) % tasks.length;
             GhostMember storage m = members[t][(start + i) % ACTORS];
-            bool ripe = m.releaseAt != 0 && m.releaseAt <= block.timestamp;
+            bool ripe = m.releaseAt != 0 && m.releaseAt <= clock;
             if (ripe || (i == 0 && _roll(4) == 0)) return _release(t, (start + i) % ACTORS);
         }
         revert("nothing to release");
@@ -57,7 +57,7 @@ abstract contract MoneyVerbs is World {
     function _release(uint256 t, uint256 a) internal {
         GhostMember storage m = members[t][a];
         registry.release(address(training), tasks[t].id, actors[a]);
-        _breach(m.releaseAt == 0 || block.timestamp < m.releaseAt, "a bond was released early");
+        _breach(m.releaseAt == 0 || clock < m.releaseAt, "a bond was released early");
         free[a] += m.bond;
         (m.bond, m.releaseAt) = (0, 0);
     }
@@ -209,9 +209,9 @@ abstract contract MoneyVerbs is World {
         view
         returns (SignedJoin memory out)
     {
-        out.join = Join(actors[a], role, stake, block.timestamp);
+        out.join = Join(actors[a], role, stake, clock);
         bytes32 message = keccak256(
-            abi.encode(Hashes.JOIN_TYPEHASH, id, actors[a], role, stake, block.timestamp)
+            abi.encode(Hashes.JOIN_TYPEHASH, id, actors[a], role, stake, clock)
         );
         (out.r, out.vs) = _signCompact(keys[a], _typed(training.domainSeparator(), message));
     }
@@ -259,7 +259,7 @@ abstract contract MoneyVerbs is World {
         _breach(isRunning && m.role == Roles.VALIDATOR, "a validator left a running task");
         _breach(isRunning && isOpen, "a trainer left an open commitment");
         if (phase == Phase.Joining && m.role == Roles.VALIDATOR) tasks[t].totalStake -= m.stake;
-        (m.isSeated, m.releaseAt) = (false, block.timestamp + BOND_DELAY);
+        (m.isSeated, m.releaseAt) = (false, clock + BOND_DELAY);
     }
 
     // Payouts and sanctions

@@ -207,6 +207,6 @@ abstract contract RoundVerbs is World {
         g.allocated += result.paid;
         (g.owed, g.strikes) = (g.nextOwed, g.nextStrikes);
         g.versions += 1;
-        ++successes["settle"];
+        ++successes["a round is settled"];
     }
 }

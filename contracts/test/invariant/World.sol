@@ -24,12 +24,12 @@ abstract contract World is Base {
     mapping(uint256 actor => uint256) public free;
     mapping(bytes32 digest => uint256 stake) internal tallies;
     uint256 public slashed;
+    /// @dev The time. The compiler takes `block.timestamp` for a constant within a call: it is not here.
     uint256 internal clock;
 
     /// @notice The first thing that went wrong, if any: a handler's revert would go unseen.
     string public breach;
-    string[] internal verbs;
-    mapping(string verb => uint256) internal successes;
+    mapping(string verb => uint256) public successes;
 
     uint256 private _seed;
 
@@ -41,7 +41,7 @@ abstract contract World is Base {
         for (uint256 t; t < tasks.length; ++t) {
             _observe(tasks[t]);
         }
-        if (successes[name]++ == 0) verbs.push(name);
+        ++successes[name];
     }
 
     function setUp() public override {
@@ -77,6 +77,11 @@ abstract contract World is Base {
         free[a] = RICHES;
     }
 
+    function _pass(uint256 duration) internal {
+        clock += duration;
+        vm.warp(clock);
+    }
+
     // Chance
 
     function _roll(uint256 sides) internal returns (uint256) {
@@ -106,7 +111,7 @@ abstract contract World is Base {
     /// the act is the one that opens the phase.
     function _isTimely(uint256 t, Phase wanted, uint256 round) internal view returns (bool) {
         GhostTask storage g = tasks[t];
-        if (block.timestamp <= g.deadline) return g.phase == wanted && g.round == round;
+        if (clock <= g.deadline) return g.phase == wanted && g.round == round;
         return g.round == round ? wanted > g.phase : wanted == Phase.Commit && round == g.round + 1;
     }
 
@@ -151,7 +156,7 @@ abstract contract World is Base {
             "a phase went back"
         );
         _breach(state.round > g.round + 1 || state.round > g.rounds, "a round was skipped");
-        uint256 deadline = ended ? 0 : block.timestamp + g.durations[uint256(state.phase)];
+        uint256 deadline = ended ? 0 : clock + g.durations[uint256(state.phase)];
         _breach(state.deadline != deadline, "a phase is shorter or longer than its rules say");
         (g.phase, g.round, g.deadline) = (state.phase, state.round, deadline);
     }

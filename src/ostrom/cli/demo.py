@@ -50,11 +50,11 @@ def demo(
     ] = None,
     rounds: Annotated[Number, _option("How many rounds.", "10")] = None,
     model: Annotated[
-        Text, _option("The model, such as logistic, mlp(hidden=64).", "federated_net")
+        Text, _option("The model, such as logistic, mlp(hidden=64).", "by data set")
     ] = None,
     algorithm: Annotated[
         Text,
-        _option("What trainers do: fedavg(epochs=1,lr=0.05), fedprox, ridge, ...", "fedavg"),
+        _option("What trainers do: fedavg(epochs=1,lr=0.05), fedprox, ridge, ...", "by data set"),
     ] = None,
     aggregation: Annotated[
         Text, _option("How updates are joined: mean, nnm(f=2)|trimmed_mean(f=2), ...", "mean")

@@ -27,7 +27,7 @@ NUMBER_MAX = (1 << 53) - 1
 
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
-    "mnist": {"model": "federated_net", "algorithm": "fedavg"},
+    "mnist": {"model": "federated_net", "algorithm": "fedavg(epochs=2)"},
     "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
     "": {"model": "mlp", "algorithm": "fedavg(batch=16,epochs=5,lr=0.1)"},
 }

@@ -91,7 +91,7 @@ def load_run(out: Path) -> Run:
     try:
         summary = json.loads((out / "summary.json").read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{out} has no summary yet: finish it with --resume {out}") from None
+        raise InputError(f"{out} has no summary yet: finish it with `ostrom demo --resume {out}`") from None
     except ValueError as error:
         raise InputError(f"{out / 'summary.json'} is damaged: {error}") from None
     if not isinstance(summary, dict) or "final" not in summary:
@@ -108,7 +108,7 @@ def read_state(out: Path) -> TaskState:
     """
     document = read_run(out)
     if not document["task"]:
-        raise InputError(f"{out} has no task yet: finish it with --resume {out}")
+        raise InputError(f"{out} has no task yet: finish it with `ostrom demo --resume {out}`")
     ledger = EmbeddedLedger.load(out / CHAIN, resume=False)
     contracts_of(document).watch(ledger)
     log = ledger.events(0, ledger.block_number)

@@ -19,7 +19,7 @@ from ostrom.training.threads import one_thread
 from ostrom.types import IntVector
 
 FloatArray = npt.NDArray[np.float64]
-BATCH = 500
+BATCH = 100
 
 
 @dataclass(frozen=True)
