@@ -54,7 +54,11 @@ def again(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Resume a run, without pictures and so without a summary to load."""
     monkeypatch.setattr(runner_module, "write_outputs", without_pictures)
     monkeypatch.setattr(run_module, "load_run", lambda out: out)
-    return lambda out: resume(out) and None
+
+    def resumed(out: Path) -> None:
+        resume(out)
+
+    return resumed
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

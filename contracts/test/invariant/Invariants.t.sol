@@ -40,6 +40,7 @@ interface VmMemory {
 ///    the last unit, stays. No other task pays for it.
 ///
 /// What a refused call changes cannot be seen here: it reverts, and the ledger with it.
+/// forge-config: default.isolate = false
 contract InvariantsTest {
     struct FuzzSelector {
         address addr;

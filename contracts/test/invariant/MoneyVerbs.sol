@@ -114,8 +114,7 @@ abstract contract MoneyVerbs is World {
 
     function cancel(uint256 seed) external verb("cancel", seed) {
         uint256 t = _pickTask(Phase.Joining);
-        address caller = sponsors[_roll(2)];
-        if (_roll(3) != 0) caller = MALLORY;
+        address caller = _roll(3) == 0 ? MALLORY : sponsors[_roll(2)];
         (Phase phase,) = training.phaseOf(tasks[t].id);
         vm.prank(caller);
         training.cancel(tasks[t].id);

@@ -205,7 +205,8 @@ abstract contract RoundVerbs is World {
         tallies[digest] += members[t][a].stake;
         if (tallies[digest] * 10_000 < g.quorumBps * g.totalStake) return;
         g.allocated += result.paid;
-        (g.owed, g.strikes) = (g.nextOwed, g.nextStrikes);
+        g.owed = g.nextOwed;
+        g.strikes = g.nextStrikes;
         g.versions += 1;
         ++successes["a round is settled"];
     }

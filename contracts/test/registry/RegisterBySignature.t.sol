@@ -117,7 +117,7 @@ contract RegisterBySignatureTest is RegistryTest {
         bytes32 mirrored = bytes32(CURVE_ORDER - uint256(s));
         // A high s has no room for the parity bit: it is read as another s, of another signer.
         bytes32 vs = bytes32(uint256(mirrored) | (uint256(28 - v) << 255));
-        vm.expectRevert(IRegistry.RegistryBadSignature.selector);
+        _expectBadSignature();
         registry.registerBySignature(registration, r, vs);
     }
 

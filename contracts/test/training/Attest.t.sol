@@ -258,6 +258,7 @@ contract AttestTest is TrainingTest {
         _assertPhase(Phase.Finished, 1);
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function test_a_round_settles_with_the_first_quorum_of_stake(
         uint64[4] calldata seeds,
         uint16 bps
@@ -279,6 +280,7 @@ contract AttestTest is TrainingTest {
         _assertPhase(Phase.Finished, 1);
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function test_what_a_round_does_not_pay_is_shared_by_the_next(
         uint128[5] calldata wishes,
         bool[5] calldata voids
@@ -309,6 +311,7 @@ contract AttestTest is TrainingTest {
         vm.assertEq(token.balanceOf(address(training)), 0);
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function test_full_budgets_spend_the_pool_to_the_last_unit(uint128 pool, uint8 rounds)
         external
     {

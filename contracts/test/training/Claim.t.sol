@@ -9,13 +9,10 @@ import {TrainingTest} from "./TrainingTest.sol";
 
 contract ClaimTest is TrainingTest {
     /// @dev A tree of two leaves: alice's and bob's.
-    function _settle(uint256 round, uint256 aliceEarned, uint256 bobEarned, uint256 paid)
-        private
-    {
+    function _settle(uint256 round, uint256 aliceEarned, uint256 bobEarned, uint256 paid) private {
         Result memory result = _result(round, alice, 0, paid);
-        result.payouts = MerkleHashes.commutativeKeccak256(
-            _leaf(alice, aliceEarned), _leaf(bob, bobEarned)
-        );
+        result.payouts =
+            MerkleHashes.commutativeKeccak256(_leaf(alice, aliceEarned), _leaf(bob, bobEarned));
         vm.roll(round + 1);
         _playRound(round, result);
     }
@@ -99,9 +96,7 @@ contract ClaimTest is TrainingTest {
         _settle(1, 60, 0, 100);
         training.claim(taskId, alice, 60, _proof(bob, 0));
         bytes32[] memory proof = _proof(bob, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingNothingToClaim.selector, taskId, alice, 60)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingNothingToClaim.selector, taskId, alice, 60));
         training.claim(taskId, alice, 60, proof);
         proof = _proof(alice, 60);
         vm.expectRevert(abi.encodeWithSelector(TrainingNothingToClaim.selector, taskId, bob, 0));
@@ -114,9 +109,7 @@ contract ClaimTest is TrainingTest {
         training.claim(taskId, alice, 60, _proof(bob, 40));
         _settle(2, 59, 41, 0);
         bytes32[] memory proof = _proof(bob, 41);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingNothingToClaim.selector, taskId, alice, 59)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingNothingToClaim.selector, taskId, alice, 59));
         training.claim(taskId, alice, 59, proof);
     }
 
@@ -199,6 +192,7 @@ contract ClaimTest is TrainingTest {
         vm.assertEq(token.balanceOf(bob), 40);
     }
 
+    /// forge-config: default.fuzz.runs = 64
     function test_no_tree_pays_more_than_was_allocated(
         uint128[3] calldata aliceEarned,
         uint128[3] calldata bobEarned,

@@ -50,7 +50,7 @@ contract CommitBatchTest is TrainingTest {
         SignedCommit memory entry = _signedCommit(trainers[0], 1);
         (bytes32 r, bytes32 vs) = (entry.r, entry.vs);
         entry.vs = _flip(vs);
-        _assertSkipped(entry, TrainingBadSignature.selector);
+        _assertSkipped(entry, TrainingNotTrainer.selector);
         entry.vs = 0;
         _assertSkipped(entry, TrainingBadSignature.selector);
         entry.vs = bytes32(type(uint256).max);
@@ -116,10 +116,8 @@ contract CommitBatchTest is TrainingTest {
     function test_a_join_signature_is_no_commit_signature() external {
         _begin(1);
         SignedCommit memory entry = _signedCommit(trainers[0], 1);
-        bytes32 message =
-            keccak256(abi.encode(Hashes.JOIN_TYPEHASH, taskId, 1, entry.commitment));
-        (entry.r, entry.vs) =
-            _signCompact(trainers[0], _typed(training.domainSeparator(), message));
+        bytes32 message = keccak256(abi.encode(Hashes.JOIN_TYPEHASH, taskId, 1, entry.commitment));
+        (entry.r, entry.vs) = _signCompact(trainers[0], _typed(training.domainSeparator(), message));
         _assertSkipped(entry, TrainingNotTrainer.selector);
     }
 

@@ -47,9 +47,7 @@ contract CreateTaskTest is TrainingTest {
     function test_RevertWhen_the_token_is_not_enabled() external {
         TaskParams memory params = _params(1, 3);
         params.token = address(registry);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingTokenNotEnabled.selector, address(registry))
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingTokenNotEnabled.selector, address(registry)));
         _create(params);
     }
 

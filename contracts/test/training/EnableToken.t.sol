@@ -10,9 +10,7 @@ import {TrainingTest} from "./TrainingTest.sol";
 
 contract EnableTokenTest is TrainingTest {
     function test_RevertWhen_deployed_without_a_registry() external {
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingBadParameter.selector, bytes32("registry"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingBadParameter.selector, bytes32("registry")));
         new Training(IRegistry(MALLORY), models, OWNER);
     }
 

@@ -74,27 +74,6 @@ contract ExpulsionTest is TrainingTest {
         _expelTrainer(bob, expected);
     }
 
-    function test_commit_phase_of_a_trainer_that_joined_in_this_round() external {
-        _beginWithRoom(3);
-        _join(MALLORY, 1);
-        _strike(1, MALLORY, 1);
-        vm.roll(2);
-        // Mallory is in the second round now; a third account joins and the first result is replaced.
-        Result memory result = _result(2, alice, 0, 0);
-        result.sanctions = _leaf(MALLORY, 3);
-        training.commitBatch(taskId, 2, _signedCommits(2));
-        _pass();
-        _playReveal(2);
-        _playScores(2);
-        _playAttest(2, result);
-        TaskState memory expected = training.task(taskId);
-        vm.assertEq(expected.active, 4);
-        expected.active = 3;
-        _expelTrainer(MALLORY, expected);
-        _playCommit(3);
-        _assertPhase(Phase.Reveal, 3);
-    }
-
     function test_commit_phase_when_it_joined_since_the_round_began() external {
         _beginWithRoom(2);
         _strike(1, MALLORY, 3);

@@ -83,18 +83,14 @@ contract JoinTest is TrainingTest {
     function test_RevertWhen_a_trainer_bonds_more_or_less_than_the_stake(uint256 stake) external {
         vm.assume(stake != STAKE);
         _taskIn(Phase.Joining);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingWrongStake.selector, taskId, STAKE, stake)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingWrongStake.selector, taskId, STAKE, stake));
         _joinAs(alice, 1, stake);
     }
 
     function test_RevertWhen_a_validator_bonds_less_than_the_stake(uint256 stake) external {
         stake = _bound(stake, 0, STAKE - 1);
         _taskIn(Phase.Joining);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingWrongStake.selector, taskId, STAKE, stake)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingWrongStake.selector, taskId, STAKE, stake));
         _joinAs(victor, 2, stake);
     }
 

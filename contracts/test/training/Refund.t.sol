@@ -16,9 +16,7 @@ contract RefundTest is TrainingTest {
         for (uint8 p = uint8(Phase.Joining); p <= uint8(Phase.Attest); ++p) {
             uint256 snapshot = cheats.snapshotState();
             _taskIn(Phase(p));
-            vm.expectRevert(
-                abi.encodeWithSelector(TrainingTaskNotEnded.selector, taskId, Phase(p))
-            );
+            vm.expectRevert(abi.encodeWithSelector(TrainingTaskNotEnded.selector, taskId, Phase(p)));
             training.refund(taskId);
             cheats.revertToState(snapshot);
         }

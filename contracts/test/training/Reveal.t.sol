@@ -119,19 +119,19 @@ contract RevealTest is TrainingTest {
         _begin(1);
         Opening memory o = _opening(trainers[0], 1);
         uint256 wide = uint256(1 << 64) | o.samples;
-        bytes32 commitment = keccak256(
-            abi.encode(taskId, uint256(1), alice, o.update, o.chunkRoot, wide, o.salt)
-        );
+        bytes32 commitment =
+            keccak256(abi.encode(taskId, uint256(1), alice, o.update, o.chunkRoot, wide, o.salt));
         vm.prank(alice);
         training.commit(taskId, 1, commitment);
         _pass();
         vm.prank(alice);
-        (bool done,) = address(training).call(
-            abi.encodePacked(
-                training.reveal.selector,
-                abi.encode(taskId, uint256(1), o.update, o.chunkRoot, wide, o.salt)
-            )
-        );
+        (bool done,) = address(training)
+            .call(
+                abi.encodePacked(
+                    training.reveal.selector,
+                    abi.encode(taskId, uint256(1), o.update, o.chunkRoot, wide, o.salt)
+                )
+            );
         vm.assertFalse(done);
         vm.assertEq(training.task(taskId).reveals, 0);
     }
@@ -171,9 +171,7 @@ contract RevealTest is TrainingTest {
         _assertTask(expected);
     }
 
-    function test_any_opening_that_was_committed_to_is_accepted(Opening calldata opening)
-        external
-    {
+    function test_any_opening_that_was_committed_to_is_accepted(Opening calldata opening) external {
         _begin(1);
         bytes32 commitment = training.updateCommitment(taskId, 1, alice, opening);
         vm.prank(alice);

@@ -35,9 +35,7 @@ contract RollBackTest is TrainingTest {
         for (uint256 i; i < phases.length; ++i) {
             uint256 snapshot = cheats.snapshotState();
             _taskIn(phases[i]);
-            vm.expectRevert(
-                abi.encodeWithSelector(TrainingTaskNotIdle.selector, taskId, phases[i])
-            );
+            vm.expectRevert(abi.encodeWithSelector(TrainingTaskNotIdle.selector, taskId, phases[i]));
             _rollBack(1);
             cheats.revertToState(snapshot);
         }
@@ -46,9 +44,7 @@ contract RollBackTest is TrainingTest {
     function test_RevertWhen_a_trainer_has_committed() external {
         _begin(2);
         _commit(trainers[0], 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingTaskNotIdle.selector, taskId, Phase.Commit)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingTaskNotIdle.selector, taskId, Phase.Commit));
         _rollBack(1);
     }
 

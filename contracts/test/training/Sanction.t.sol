@@ -89,9 +89,7 @@ contract SanctionTest is TrainingTest {
     }
 
     function _expectNoNewStrikes(uint256 strikes) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(TrainingNoNewStrikes.selector, taskId, bob, strikes)
-        );
+        vm.expectRevert(abi.encodeWithSelector(TrainingNoNewStrikes.selector, taskId, bob, strikes));
     }
 
     function test_strikes_cost_5_percent_then_20_percent_then_the_rest() external {

@@ -92,9 +92,7 @@ contract ViewsTest is TrainingTest {
     ) external view {
         vm.assertEq(
             training.updateCommitment(task, round, account, o),
-            keccak256(
-                abi.encode(task, round, account, o.update, o.chunkRoot, o.samples, o.salt)
-            )
+            keccak256(abi.encode(task, round, account, o.update, o.chunkRoot, o.samples, o.salt))
         );
         vm.assertEq(
             training.scoreCommitment(task, round, account, o.update, o.salt),

@@ -133,7 +133,9 @@ def _cid(file: Path) -> Cid:
 def _check_manifest(path: Path, findings: Findings) -> None:
     """The files beside chain and store; they prove nothing, but a damaged one is named."""
     if not (path / MANIFEST).is_file():
-        raise OstromError(f"{MANIFEST} is missing: the run was killed; finish it with `ostrom demo --resume`")
+        raise OstromError(
+            f"{MANIFEST} is missing: the run was killed; finish it with `ostrom demo --resume`"
+        )
     files = _read_object(path / MANIFEST)
     if "run.json" not in files:
         raise CodecError(f"{MANIFEST} does not list run.json")

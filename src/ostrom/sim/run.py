@@ -91,7 +91,9 @@ def load_run(out: Path) -> Run:
     try:
         summary = json.loads((out / "summary.json").read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{out} has no summary yet: finish it with `ostrom demo --resume {out}`") from None
+        raise InputError(
+            f"{out} has no summary yet: finish it with `ostrom demo --resume {out}`"
+        ) from None
     except ValueError as error:
         raise InputError(f"{out / 'summary.json'} is damaged: {error}") from None
     if not isinstance(summary, dict) or "final" not in summary:
