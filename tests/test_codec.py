@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -386,3 +387,32 @@ def test_words_are_those_of_the_solidity_abi() -> None:
     assert encoded[64:96] == b"\xab" * 32
     assert encoded[96:] == b"\xff" * 32
     assert words() == b""
+
+
+HOSTILE = {
+    "an array in arrays": b"[" * 100_000,
+    "an object in objects": b'{"a":' * 100_000,
+    "brackets after a string of brackets": b'["' + b"[" * 100 + b'",' + b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nesting_is_refused_even_where_an_evm_has_raised_the_recursion_limit(name: str) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        with pytest.raises(CodecError, match="deep"):
+            decode_document(HOSTILE[name])
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.parametrize("part", [b'"', b'\\"', b'"\\', b"[]", b'"["'])
+def test_the_depth_of_a_hostile_mebibyte_is_counted_in_linear_time(part: bytes) -> None:
+    with pytest.raises(CodecError):
+        decode_document(part * ((1 << 20) // len(part)))
+
+
+def test_brackets_inside_strings_do_not_count_as_nesting() -> None:
+    document = {"text": "[" * 100 + '\\"' + "{" * 100}
+    assert decode_document(encode_document(document)) == document

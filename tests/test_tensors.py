@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from typing import Any
 
 import numpy as np
@@ -260,3 +261,13 @@ def test_one_changed_integer_or_two_swapped_chunks_change_the_chunk_root() -> No
         roots.add(chunk_root(changed))
     roots.add(chunk_root(np.concatenate([values[1024:2048], values[:1024], values[2048:]])))
     assert len(roots) == 6
+
+
+def test_a_nested_header_is_refused_even_where_an_evm_has_raised_the_recursion_limit() -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        with pytest.raises(TensorError, match="header"):
+            decode_tensors((65_536).to_bytes(8, "little") + b"[" * 65_536)
+    finally:
+        sys.setrecursionlimit(before)

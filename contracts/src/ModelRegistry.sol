@@ -78,6 +78,8 @@ contract ModelRegistry is IModelRegistry, Ownable2Step {
         }
         number = uint256(lineage.count) + 1;
         (lineage.publisher, lineage.count) = (msg.sender, number.toUint64());
+        // The head it returns second is the one we push.
+        // slither-disable-next-line unused-return
         (uint208 parent,) = lineage.heads.push(block.number.toUint48(), number.toUint208());
         lineage.versions[number] = ModelVersion({
             parent: uint256(parent).toUint64(),
@@ -101,6 +103,8 @@ contract ModelRegistry is IModelRegistry, Ownable2Step {
         }
         uint256 head = lineage.heads.latest();
         if (number == head) revert ModelRegistryAlreadyHead(taskId, number);
+        // Both heads, the old and the new one, are known here.
+        // slither-disable-next-line unused-return
         lineage.heads.push(block.number.toUint48(), number.toUint208());
         emit ModelRolledBack(taskId, number, head);
     }

@@ -119,6 +119,8 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
                 registration.deadline
             )
         );
+        // The third value only says more about the fault.
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError fault,) =
             ECDSA.tryRecover(_hashTypedDataV4(message), r, vs);
         if (fault != ECDSA.RecoverError.NoError || signer != account) {
@@ -196,6 +198,8 @@ contract Registry is IRegistry, EIP712, Ownable2Step, ReentrancyGuard {
     /// @inheritdoc IRegistry
     function release(address locker, bytes32 id, address account) external {
         Bond memory held = _bonds[locker][id][account];
+        // Only unbond sets it, never to 0, so 0 means that the bond is not unbonding.
+        // slither-disable-next-line incorrect-equality
         if (held.releaseAt == 0) revert RegistryNotUnbonding(locker, id, account);
         if (block.timestamp < held.releaseAt) revert RegistryNotReleasable(held.releaseAt);
         delete _bonds[locker][id][account];

@@ -60,6 +60,8 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
         Clock memory clock;
         _startPhase(taskId, task_, clock, Phase.Joining);
         task_.clock = clock;
+        // A task's first version is always number 1.
+        // slither-disable-next-line unused-return
         MODEL_REGISTRY.publish(taskId, 0, params.model, params.modelRoot, params.spec);
         _pull(IERC20(params.token), params.pool);
     }
@@ -125,6 +127,8 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
             SignedCommit calldata entry = commits[i];
             bytes32 commitment = entry.commitment;
             bytes32 digest = Hashes.signedCommit(domain, taskId, round, commitment);
+            // The third value only says more about the fault.
+            // slither-disable-next-line unused-return
             (address trainer, ECDSA.RecoverError wrong,) =
                 ECDSA.tryRecover(digest, entry.r, entry.vs);
             bytes4 fault = wrong == ECDSA.RecoverError.NoError
@@ -354,6 +358,8 @@ contract Training is TrainingMembers, Ownable2Step, ReentrancyGuard {
         task_.payouts = result.payouts;
         task_.sanctions = result.sanctions;
         uint256 round = clock.round;
+        // The ModelRegistry calls nobody.
+        // slither-disable-next-line reentrancy-events
         uint256 version =
             MODEL_REGISTRY.publish(taskId, round, result.model, result.modelRoot, result.record);
         emit RoundSettled(taskId, round, digest, version, result.paid);

@@ -43,6 +43,8 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         Join calldata wish = signed.join;
         if (block.timestamp > wish.deadline) revert TrainingExpired(wish.deadline);
         bytes32 message = _hashTypedDataV4(Hashes.join(taskId, wish));
+        // The third value only says more about the fault.
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecover(message, signed.r, signed.vs);
         if (fault != ECDSA.RecoverError.NoError || signer != wish.account) {
             revert TrainingBadSignature(taskId, wish.account);
@@ -55,6 +57,9 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
     /// @inheritdoc ITraining
     function joinBatch(bytes32 taskId, SignedJoin[] calldata signed) external {
         for (uint256 i; i < signed.length; ++i) {
+            // A call of its own, so that a refused entry undoes nothing but itself. Both callees are
+            // ours, so nobody comes in between it and the event.
+            // slither-disable-next-line calls-loop,reentrancy-events
             try this.joinBySignature(taskId, signed[i]) {}
             catch (bytes memory fault) {
                 emit JoinSkipped(taskId, i, bytes4(fault));
@@ -99,6 +104,8 @@ abstract contract TrainingMembers is TrainingState, EIP712 {
         bool expelled = capped == Penalties.STRIKES_MAX;
         if (expelled && _isSeated(task_, account)) _unseat(task_, clock, account);
         _save(taskId, task_, clock);
+        // Only the Registry knows what was left to take; it calls nobody but its token.
+        // slither-disable-next-line reentrancy-events
         uint256 slashed =
             REGISTRY.slash(taskId, account, Penalties.penalty(member_.stake, before, capped));
         emit Sanctioned(taskId, account, capped, slashed, expelled);

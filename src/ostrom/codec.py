@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from Crypto.Hash import keccak as _keccak
@@ -117,13 +118,36 @@ def decode_document(data: bytes) -> Document:
     """
     if len(data) > DOCUMENT_BYTES_MAX:
         raise CodecError(f"a document has at most {DOCUMENT_BYTES_MAX} bytes, not {len(data)}")
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CodecError(f"not a JSON document: {error}") from None
+    value = parse_json(data)
     if encode_document(value) != data:
         raise CodecError("the document is not in canonical form (sorted keys, no white space)")
     return value
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A string, also one without an end, so that no byte is looked at twice; or a bracket."""
+
+
+def parse_json(data: bytes) -> Document:
+    """The value of JSON text, canonical or not, that nests at most `DEPTH_MAX` deep.
+
+    The depth is counted first: Python's parser recurses on the C stack, and whoever raised the
+    recursion limit, as an EVM in the same process does, would die of a stranger's brackets.
+
+    Raises:
+        CodecError: it is not JSON, or nests too deep.
+
+    >>> parse_json(b'{"a": [1.5]}')
+    {'a': [1.5]}
+    """
+    tokens = (token[:1] for token in _TOKEN.findall(data))
+    steps = (1 if token in b"[{" else -1 for token in tokens if token != b'"')
+    if max(accumulate(steps), default=0) > DEPTH_MAX:
+        raise CodecError(f"a document nests at most {DEPTH_MAX} deep")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CodecError(f"not a JSON document: {error}") from None
 
 
 def _assert_plain(value: Document, depth: int) -> None:

@@ -98,10 +98,12 @@ def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) ->
     scoring; a result always uses the exact one.
     """
     state = evidence.state
+    reveals = state.round.reveals
     question = Question(
         spec=evidence.spec,
         parent=state.versions[state.round.parent].model,
-        reveals=tuple(state.round.reveals.values()),
+        # Who committed first is the author; who reveals first is anybody's choice.
+        reveals=tuple(reveals[trainer] for trainer in state.round.commits if trainer in reveals),
         available=frozenset(a for a, data in evidence.contents.items() if data is not None),
         exact=exact,
         evidence=evidence,

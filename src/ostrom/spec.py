@@ -53,7 +53,7 @@ class Spec(BaseModel):
     fraction_bits: int = Field(default=20, ge=0, le=30)
     algorithm: str
     aggregation: str
-    checks: str = "range(abs=64)|norm(max=1000)|duplicate"
+    checks: str = "range(abs=64)|norm(max=100)|duplicate"
     scorer: str = "leave_one_out"
     incentive: str = "proportional"
     privacy: str = "none"

@@ -12,7 +12,6 @@ Does not answer: integers of the right shape and a bad intent; see `ostrom.verif
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -22,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load, save
 
-from ostrom.codec import merkle_leaf, merkle_root
-from ostrom.errors import TensorError
+from ostrom.codec import merkle_leaf, merkle_root, parse_json
+from ostrom.errors import CodecError, TensorError
 from ostrom.types import Digest, IntVector
 
 FRACTION_BITS = 20
@@ -216,9 +215,9 @@ def _read_layout(data: bytes) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]
     if len(data) < 8 or length > min(HEADER_BYTES_MAX, len(data) - 8):
         raise TensorError("the header's length does not fit the file")
     try:
-        header = json.loads(data[8 : 8 + length].decode("ascii"))
-    except (ValueError, RecursionError) as error:
-        raise TensorError(f"the header is not JSON: {error}") from None
+        header = parse_json(data[8 : 8 + length])
+    except CodecError as error:
+        raise TensorError(f"the header cannot be read: {error}") from None
     if not isinstance(header, dict):
         raise TensorError("the header is not a JSON object")
     _assert_count(len(header))

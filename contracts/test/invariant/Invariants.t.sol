@@ -64,7 +64,7 @@ contract InvariantsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[26] memory all = [
+        bytes4[29] memory all = [
             _handler.deposit.selector,
             _handler.withdraw.selector,
             _handler.register.selector,
@@ -88,10 +88,13 @@ contract InvariantsTest {
             _handler.attest.selector,
             _handler.mallory.selector,
             _handler.warp.selector,
-            // The verbs that carry a round are drawn twice as often.
-            _handler.join.selector,
-            _handler.commitScores.selector,
-            _handler.attest.selector
+            // Rounds are long: play has six chances of 29.
+            _handler.play.selector,
+            _handler.play.selector,
+            _handler.play.selector,
+            _handler.play.selector,
+            _handler.play.selector,
+            _handler.play.selector
         ];
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(_handler), new bytes4[](all.length));
@@ -104,11 +107,13 @@ contract InvariantsTest {
         _handler.checkRules();
         _handler.checkTrainingMoney();
         _handler.checkRegistryMoney();
-        _handler.checkCounts();
+        _handler.checkTouched();
     }
 
     function afterInvariant() external {
+        _handler.checkAll();
         _handler.everyoneExits();
+        _handler.checkAll();
         _handler.checkRules();
         _handler.checkTrainingMoney();
         _handler.checkRegistryMoney();
@@ -116,8 +121,8 @@ contract InvariantsTest {
         _countVerbs();
     }
 
-    /// @dev Invariants over calls that never succeed say nothing, so every verb must succeed at least
-    /// once a run on average. A run forgets what the one before did; the environment does not.
+    /// @dev Invariants over calls that never succeed say nothing, so every verb must succeed, on average,
+    /// in every fourth run. A run forgets what the one before did; the environment does not.
     function _countVerbs() private {
         uint256 runs = _add("OSTROM_INVARIANT_RUNS", 1);
         string[24] memory names = [
@@ -150,7 +155,7 @@ contract InvariantsTest {
             uint256 count = _handler.successes(names[i]);
             uint256 total = _add(string.concat("OSTROM_INVARIANT_", names[i]), count);
             if (runs < RUNS_BEFORE_JUDGING) continue;
-            VM.assertTrue(total >= runs, string.concat("hardly ever succeeds: ", names[i]));
+            VM.assertTrue(4 * total >= runs, string.concat("hardly ever succeeds: ", names[i]));
         }
     }
 

@@ -13,8 +13,9 @@ import {World} from "./World.sol";
 
 /// @notice Calls that must be refused whatever the state is.
 abstract contract Mallory is World {
-    function mallory(uint256 seed) external verb("mallory", seed) {
-        (uint256 t, uint256 a) = (_roll(tasks.length), _roll(ACTORS));
+    function mallory(uint256 seed) external verb(seed) {
+        ++successes["mallory"];
+        (uint256 t, uint256 a) = (touched = _roll(tasks.length), _roll(ACTORS));
         uint256 attack = _roll(4);
         if (attack == 0) _attackRegistry(tasks[t].id, actors[a]);
         else if (attack == 1) _attackOwners(t);

@@ -12,7 +12,8 @@ import {World} from "./World.sol";
 abstract contract MoneyVerbs is World {
     // The Registry
 
-    function deposit(uint256 seed) external verb("deposit", seed) {
+    function deposit(uint256 seed) external verb(seed) {
+        ++successes["deposit"];
         (uint256 a, uint256 b) = (_roll(ACTORS), _roll(ACTORS));
         uint256 amount = _roll(token.balanceOf(actors[a]) + _roll(2) * 1 ether + 1);
         vm.prank(actors[a]);
@@ -20,7 +21,8 @@ abstract contract MoneyVerbs is World {
         free[b] += amount;
     }
 
-    function withdraw(uint256 seed) external verb("withdraw", seed) {
+    function withdraw(uint256 seed) external verb(seed) {
+        ++successes["withdraw"];
         uint256 a = _roll(ACTORS);
         _withdraw(a, _roll(free[a] / 4 + _roll(3) * 1 ether + 1));
     }
@@ -37,13 +39,15 @@ abstract contract MoneyVerbs is World {
         }
     }
 
-    function register(uint256 seed) external verb("register", seed) {
+    function register(uint256 seed) external verb(seed) {
+        ++successes["register"];
         uint256 a = _roll(ACTORS);
         vm.prank(actors[a]);
         registry.register(_roll(4) == 0 ? uint8(_roll(9)) : Roles.ALL, bytes32(seed));
     }
 
-    function release(uint256 seed) external verb("release", seed) {
+    function release(uint256 seed) external verb(seed) {
+        ++successes["release"];
         (uint256 t, uint256 start) = (_roll(tasks.length), _roll(ACTORS));
         for (uint256 i; i < tasks.length * ACTORS; ++i) {
             if (i % ACTORS == 0) t = (t + 1) % tasks.length;
@@ -60,11 +64,13 @@ abstract contract MoneyVerbs is World {
         _breach(m.releaseAt == 0 || clock < m.releaseAt, "a bond was released early");
         free[a] += m.bond;
         (m.bond, m.releaseAt) = (0, 0);
+        touched = t;
     }
 
     // The sponsor
 
-    function createTask(uint256 seed) external verb("createTask", seed) {
+    function createTask(uint256 seed) external verb(seed) {
+        ++successes["createTask"];
         if (tasks.length == TASKS_MAX) revert("enough tasks");
         _createTask();
     }
@@ -112,7 +118,8 @@ abstract contract MoneyVerbs is World {
         params.salt = bytes32(tasks.length + 1);
     }
 
-    function cancel(uint256 seed) external verb("cancel", seed) {
+    function cancel(uint256 seed) external verb(seed) {
+        ++successes["cancel"];
         uint256 t = _pickTask(Phase.Joining);
         address caller = _roll(3) == 0 ? MALLORY : sponsors[_roll(2)];
         (Phase phase,) = training.phaseOf(tasks[t].id);
@@ -122,7 +129,8 @@ abstract contract MoneyVerbs is World {
         _breach(phase != Phase.Joining, "a task was cancelled late");
     }
 
-    function rollBack(uint256 seed) external verb("rollBack", seed) {
+    function rollBack(uint256 seed) external verb(seed) {
+        ++successes["rollBack"];
         uint256 t = _pickTask(_roll(2) == 0 ? Phase.Finished : Phase.Commit);
         uint256 version = 1 + _roll(tasks[t].versions);
         vm.prank(tasks[t].sponsor);
@@ -130,7 +138,7 @@ abstract contract MoneyVerbs is World {
         _breach(models.headOf(tasks[t].id) != version, "the head is not what was asked for");
     }
 
-    function refund(uint256 seed) external verb("refund", seed) {
+    function refund(uint256 seed) external verb(seed) {
         _refund(_pickTask(_roll(2) == 0 ? Phase.Finished : Phase.Cancelled));
     }
 
@@ -142,16 +150,20 @@ abstract contract MoneyVerbs is World {
         _breach(g.isRefunded, "a task was refunded twice");
         _breach(phase < Phase.Finished, "a task was refunded before its end");
         (g.isRefunded, g.refunded) = (true, Token(g.token).balanceOf(g.sponsor) - before);
+        ++successes["refund"];
         _breach(g.refunded != g.pool - g.allocated, "the sponsor got another refund than is due");
     }
 
-    function advance(uint256 seed) external verb("advance", seed) {
-        training.advance(tasks[_roll(tasks.length)].id);
+    function advance(uint256 seed) external verb(seed) {
+        ++successes["advance"];
+        touched = _roll(tasks.length);
+        training.advance(tasks[touched].id);
     }
 
     // Joining and leaving
 
-    function join(uint256 seed) external verb("join", seed) {
+    function join(uint256 seed) external verb(seed) {
+        ++successes["join"];
         uint256 t = _pickTask(_roll(3) == 0 ? Phase.Commit : Phase.Joining);
         uint256 a = _outsider(t, _roll(2) == 0 ? 0 : TRAINERS);
         uint8 role = a < TRAINERS ? Roles.TRAINER : Roles.VALIDATOR;
@@ -180,8 +192,12 @@ abstract contract MoneyVerbs is World {
         return tasks[t].validatorStake + _roll(2) * _roll(50 ether);
     }
 
-    function joinBatch(uint256 seed) external verb("joinBatch", seed) {
-        uint256 t = _pickTask(Phase.Joining);
+    function joinBatch(uint256 seed) external verb(seed) {
+        _joinBatchIn(_pickTask(Phase.Joining));
+    }
+
+    function _joinBatchIn(uint256 t) internal {
+        ++successes["joinBatch"];
         bytes32 id = tasks[t].id;
         SignedJoin[] memory batch = new SignedJoin[](TRAINERS);
         uint256[] memory who = new uint256[](TRAINERS);
@@ -238,8 +254,11 @@ abstract contract MoneyVerbs is World {
         m.joinedRound = round;
     }
 
-    function leave(uint256 seed) external verb("leave", seed) {
-        uint256 t = _pickTask(_roll(2) == 0 ? Phase.Finished : Phase.Cancelled);
+    function leave(uint256 seed) external verb(seed) {
+        _leaveIn(_pickTask(_roll(2) == 0 ? Phase.Finished : Phase.Cancelled));
+    }
+
+    function _leaveIn(uint256 t) internal {
         uint256 a = _roll(ACTORS);
         for (uint256 i; i < ACTORS && !members[t][a].isSeated; ++i) {
             a = (a + 1) % ACTORS;
@@ -259,16 +278,18 @@ abstract contract MoneyVerbs is World {
         _breach(isRunning && isOpen, "a trainer left an open commitment");
         if (phase == Phase.Joining && m.role == Roles.VALIDATOR) tasks[t].totalStake -= m.stake;
         (m.isSeated, m.releaseAt) = (false, clock + BOND_DELAY);
+        ++successes["leave"];
     }
 
     // Payouts and sanctions
 
-    function claim(uint256 seed) external verb("claim", seed) {
+    function claim(uint256 seed) external verb(seed) {
         (uint256 t, uint256 a) = (_roll(tasks.length), _roll(ACTORS));
         for (uint256 i; i < tasks.length * ACTORS && !_isOwed(t, a); ++i) {
             a = (a + 1) % ACTORS;
             if (i % ACTORS == 0) t = (t + 1) % tasks.length;
         }
+        touched = t;
         _claim(t, a);
     }
 
@@ -288,9 +309,10 @@ abstract contract MoneyVerbs is World {
         );
         members[t][a].claimed = g.owed[a];
         g.claimed += amount;
+        ++successes["claim"];
     }
 
-    function sanction(uint256 seed) external verb("sanction", seed) {
+    function sanction(uint256 seed) external verb(seed) {
         (uint256 t, uint256 a) = (_roll(tasks.length), _roll(ACTORS));
         for (uint256 i; i < tasks.length * ACTORS; ++i) {
             GhostMember storage m = members[t][a];
@@ -316,5 +338,7 @@ abstract contract MoneyVerbs is World {
         m.bond -= cost;
         slashed += cost;
         if (strikes == 3) m.isSeated = false;
+        touched = t;
+        ++successes["sanction"];
     }
 }

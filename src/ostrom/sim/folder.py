@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ostrom.chain.deployment import Deployment
-from ostrom.codec import decode_document, encode_document
+from ostrom.codec import decode_document, encode_document, parse_json
 from ostrom.errors import CodecError, InputError
 from ostrom.sim.config import RunConfig
 
@@ -85,8 +85,8 @@ def read_rows(path: Path) -> list[Row]:
     if not path.is_file():
         return []
     try:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    except ValueError as error:
+        rows = [parse_json(line) for line in path.read_bytes().splitlines()]
+    except CodecError as error:
         raise InputError(f"{path} is damaged: {error}") from None
     if not all(isinstance(row, dict) and "round" in row for row in rows):
         raise InputError(f"{path} is damaged: a line is no row of a round")

@@ -7,7 +7,6 @@ chain can know); all other files are made from these.
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 from ostrom import registry
 from ostrom.audit import AuditReport, audit_run, write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
-from ostrom.errors import InputError
+from ostrom.codec import parse_json
+from ostrom.errors import CodecError, InputError
 from ostrom.protocol import TaskState, replay
 from ostrom.registry import Version
 from ostrom.sim.config import RunConfig
@@ -89,12 +89,12 @@ def load_run(out: Path) -> Run:
     """
     out, config = Path(out), RunConfig.of(read_run(out)["config"])
     try:
-        summary = json.loads((out / "summary.json").read_bytes())
+        summary = parse_json((out / "summary.json").read_bytes())
     except FileNotFoundError:
         raise InputError(
             f"{out} has no summary yet: finish it with `ostrom demo --resume {out}`"
         ) from None
-    except ValueError as error:
+    except CodecError as error:
         raise InputError(f"{out / 'summary.json'} is damaged: {error}") from None
     if not isinstance(summary, dict) or "final" not in summary:
         raise InputError(f"{out / 'summary.json'} is damaged: it is no summary")

@@ -126,7 +126,7 @@ def _spec(config: RunConfig, model: Model) -> Spec:
         algorithm=algorithm.text,
         aggregation=pipeline(_aggregation(config, model)).text,
         # Statistics grow with the data; only a change of the model has a natural bound.
-        checks="duplicate" if whole else "range(abs=64)|norm(max=1000)|duplicate",
+        checks="duplicate" if whole else "range(abs=64)|norm(max=100)|duplicate",
         scorer=config.scorer,
         incentive=config.incentive,
         code=installed_code(),

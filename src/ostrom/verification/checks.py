@@ -9,7 +9,7 @@
 | zero | an update of nothing but zeros | no |
 | range(abs) | a value beyond +-abs, in the model's units | yes |
 | norm(max) | an Euclidean norm beyond max, in the model's units | no |
-| duplicate | the very update of a trainer whose reveal stands earlier in the log | no |
+| duplicate | the very update of a trainer who committed earlier | no |
 
 Strikes are for what the bytes prove and an honest trainer never does. A large norm or an odd
 direction may be unusual data: such an update is left out of the sum and nobody loses stake for it.
@@ -144,7 +144,7 @@ _FAULTS: tuple[tuple[str, Callable[[IntVector, Bounds], bool], str, bool], ...] 
 def check_round(
     reveals: Sequence[Revealed], contents: Mapping[Address, bytes | None], spec: Spec
 ) -> list[Checked]:
-    """Check a round's updates, in the order of the log, which decides who is the duplicate.
+    """Check a round's updates, in the order of their commitments: the later one is the duplicate.
 
     Returns:
         One `Checked` per reveal, sorted by trainer address.
