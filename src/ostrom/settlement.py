@@ -105,7 +105,7 @@ def candidate(evidence: Evidence, *, exact: bool = True, fresh: bool = False) ->
         # Who committed first is the author; who reveals first is anybody's choice.
         reveals=tuple(reveals[trainer] for trainer in state.round.commits if trainer in reveals),
         available=frozenset(a for a, data in evidence.contents.items() if data is not None),
-        exact=exact,
+        exact=exact or not _rule(evidence.spec).approximates,
         evidence=evidence,
     )
     if fresh:

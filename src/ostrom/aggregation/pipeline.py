@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class Pipeline:
     omission: Omission | None
     server_step: ServerStep | None
     scoring_step: ServerStep | None
+
+    @property
+    def approximates(self) -> bool:
+        """True if `exact=False` makes a difference."""
+        return self.scoring_step is not None
 
     def initial_state(self, update_length: int) -> State:
         """The state before the first round, zeros, as the first model file holds it.
@@ -75,7 +81,7 @@ class Pipeline:
 
     def finish(self, delta: Int64Vector, state: State, *, exact: bool) -> tuple[Int64Vector, State]:
         """Apply the server step, if there is one."""
-        step = self.server_step if exact else self.scoring_step
+        step = self.server_step if exact or not self.approximates else self.scoring_step
         return (delta, {}) if step is None else step.update(delta, state)
 
 
@@ -105,7 +111,7 @@ def pipeline(text: str, *, fraction_bits: int = FRACTION_BITS) -> Pipeline:
         rule=bind(RULES, rule, make)(),
         omission=bind(OMISSIONS, rule, make)() if rule.name in OMISSIONS and not pres else None,
         server_step=bind(SERVER_STEPS, steps[0], make)() if steps else None,
-        scoring_step=bind(SERVER_STEPS, steps[0], fast)() if steps else None,
+        scoring_step=bind(SERVER_STEPS, steps[0], fast)() if _approximates(steps) else None,
     )
 
 
@@ -142,6 +148,11 @@ def _split(
     if len(after) > 1 or any(one.name not in SERVER_STEPS for one in after):
         raise InputError(f"only one of {', '.join(SERVER_STEPS)} may follow the rule: {text!r}")
     return before, mechanisms[places[0]], after
+
+
+def _approximates(steps: Sequence[Mechanism]) -> bool:
+    """True for a server step that has a faster way for scores."""
+    return any("exact" in signature(SERVER_STEPS[step.name]).parameters for step in steps)
 
 
 def _everything() -> str:

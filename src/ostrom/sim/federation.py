@@ -8,7 +8,6 @@ next deadline when nobody has anything to do), the network (there is none) and t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,6 +35,7 @@ from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import World, holdout_value
 from ostrom.storage import Store
 from ostrom.training import local_algorithm, train_cohort
+from ostrom.training.threads import threads
 from ostrom.types import Address, IntVector, Phase, Role, Update
 
 TrainedHook = Callable[[int, IntVector, dict[Address, Update]], None]
@@ -209,7 +209,7 @@ class Federation:
     def _validate_all(self, order: Iterable[int], now: int) -> list[tuple[int, list[Action]]]:
         """Every validator's step, side by side: a step shares nothing but what it reads."""
         stage = "scoring" if self.state.phase == Phase.SCORE else "aggregation"
-        with self.watch.stage(stage), ThreadPoolExecutor(self.workers) as pool:
+        with self.watch.stage(stage), threads(self.workers) as pool:
             return list(pool.map(lambda i: (i, self._validate(i, now)), order))
 
     def _validate(self, index: int, now: int) -> list[Action]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ostrom.sim.world import World
 from ostrom.storage import Store
 from ostrom.tensors import add_saturating
 from ostrom.training import Metrics, evaluate
+from ostrom.training.threads import threads
 from ostrom.types import Address, IntVector, Update
 
 
@@ -38,7 +38,7 @@ def measure_clients(
         metrics = evaluate(world.model, add_saturating(parameters, update.values), test)
         return address, {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
 
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as pool:
         return dict(row for row in pool.map(measure, updates.items()) if row)
 
 

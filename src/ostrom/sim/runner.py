@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import torch
-
 from ostrom.audit import write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.protocol import RoundState, TaskState
@@ -36,6 +34,7 @@ from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import World
 from ostrom.storage import DirectoryStore
 from ostrom.training import Metrics, close, warm
+from ostrom.training.threads import one_thread
 from ostrom.types import Address, Cid, IntVector, Phase, Update
 
 
@@ -100,8 +99,6 @@ class Runner:
         self._report = report or (lambda _: None)
         self._clients: dict[int, dict[Address, Row]] = {}
         self._began = time.monotonic()
-        # Parties run side by side; each of them computes on one thread, for equal bytes anywhere.
-        torch.set_num_threads(1)
         self._done_before = 0.0
 
     @classmethod
@@ -165,16 +162,21 @@ class Runner:
         """Run to the end. An interrupt leaves what is settled, ready for audit and resume."""
         try:
             self._train_ahead()
-            self._measure()
-            while self.federation.tick() or not self.state.over:
-                self._measure()
-                self._say(self.state.phase.name.lower().replace("_", " "))
+            # Parties run side by side, each of them on one thread, for equal bytes anywhere.
+            with one_thread():
+                self._run()
         finally:
             close(self.workers)
             self.ledger.close()
             self._save()
         write_outputs(self)
         self._say("done")
+
+    def _run(self) -> None:
+        self._measure()
+        while self.federation.tick() or not self.state.over:
+            self._measure()
+            self._say(self.state.phase.name.lower().replace("_", " "))
 
     def _train_ahead(self) -> None:
         """Start the training processes while the first round is prepared."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from ostrom.data import Dataset
 from ostrom.tensors import dequantise
 from ostrom.training.local import check_data
 from ostrom.training.models import Model
-from ostrom.training.threads import one_thread
+from ostrom.training.threads import one_thread, threads
 from ostrom.types import IntVector
 
 FloatArray = npt.NDArray[np.float64]
@@ -126,8 +125,11 @@ def _logits(model: Model, params: IntVector, data: Dataset, workers: int) -> Ten
         with torch.no_grad():
             return model.logits(weights, part)
 
-    with one_thread(), ThreadPoolExecutor(workers) as pool:
-        return torch.cat(list(pool.map(work, parts)))
+    with one_thread():
+        if workers == 1:
+            return torch.cat([work(part) for part in parts])
+        with threads(workers) as pool:
+            return torch.cat(list(pool.map(work, parts)))
 
 
 def _each(model: Model, params: IntVector, data: Dataset) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -22,3 +23,11 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def threads(workers: int) -> ThreadPoolExecutor:
+    """A pool of Python threads that compute side by side, each of them on one torch thread.
+
+    How many threads torch uses is a property of the thread that asks: every new one must be told.
+    """
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

@@ -7,7 +7,6 @@ trainer that is done stands still. Chunks have a fixed size, so threads cannot c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +20,7 @@ from ostrom.data import Dataset
 from ostrom.tensors import dequantise
 from ostrom.training.local import Descent, difference
 from ostrom.training.models import Model
-from ostrom.training.threads import one_thread
+from ostrom.training.threads import one_thread, threads
 from ostrom.types import IntVector, Update
 
 CHUNK = 25
@@ -46,7 +45,7 @@ def descend_together(
     with one_thread():
         if workers == 1:
             return [update for chunk in chunks for update in work(chunk)]
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with threads(workers) as pool:
             return [update for updates in pool.map(work, chunks) for update in updates]
 
 
