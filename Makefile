@@ -2,9 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OUT ?= runs/demo
 
-.PHONY: demo test lint contracts contracts-test gas bench bench-long audit-contracts coverage clean
+.PHONY: demo test lint contracts contracts-test gas bench audit-contracts coverage clean
 
 demo: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ostrom demo
@@ -26,14 +25,23 @@ contracts-test: node_modules/.installed
 	node scripts/contracts/build.mjs --check
 	npm test --silent
 
+# Slither's findings are fixed or explained in the source; it needs an older web3, so it lives apart.
+audit-contracts: node_modules/.installed build/slither/bin/slither
+	node scripts/contracts/audit.mjs
+
+build/slither/bin/slither:
+	$(PYTHON) -m venv build/slither
+	build/slither/bin/pip install -q slither-analyzer==0.11.6
+
+# Fails below 100 % of the contracts' lines.
+coverage: node_modules/.installed
+	node scripts/contracts/coverage.mjs
+
 gas: node_modules/.installed
 	npm run gas --silent
 
 bench: $(VENV)/.dev node_modules/.installed
 	$(BIN)/python -m benchmarks
-
-bench-long: $(VENV)/.dev node_modules/.installed
-	$(BIN)/python -m benchmarks --long
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

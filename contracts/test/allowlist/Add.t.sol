@@ -17,17 +17,13 @@ contract AllowListAddTest is AllowListTest {
 
     function test_a_member_is_refused_and_nobody_else_is_added() external {
         _add(ALICE, MALLORY);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAllowList.AllowListAlreadyMember.selector, ALICE)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAllowList.AllowListAlreadyMember.selector, ALICE));
         _add(BOB, ALICE);
         vm.assertFalse(list.isMember(0, BOB));
     }
 
     function test_an_account_named_twice_is_refused() external {
-        vm.expectRevert(
-            abi.encodeWithSelector(IAllowList.AllowListAlreadyMember.selector, ALICE)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAllowList.AllowListAlreadyMember.selector, ALICE));
         _add(ALICE, ALICE);
     }
 

@@ -94,9 +94,8 @@ library Trees {
                 level[i] = a;
             } else {
                 bytes32 b = nodes[2 * i + 1];
-                level[i] = a < b
-                    ? keccak256(abi.encodePacked(a, b))
-                    : keccak256(abi.encodePacked(b, a));
+                level[i] =
+                    a < b ? keccak256(abi.encodePacked(a, b)) : keccak256(abi.encodePacked(b, a));
             }
         }
     }

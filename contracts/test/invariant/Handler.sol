@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-
 import {MemberState, Phase, TaskState} from "../../src/interfaces/TrainingTypes.sol";
 import {Roles} from "../../src/libraries/Roles.sol";
-import {ACTORS, GhostMember, GhostTask, TRAINERS} from "./Ghost.sol";
+import {ACTORS, GhostMember, GhostTask} from "./Ghost.sol";
 import {Mallory} from "./Mallory.sol";
 import {MoneyVerbs} from "./MoneyVerbs.sol";
 import {RoundVerbs} from "./RoundVerbs.sol";
@@ -16,7 +14,7 @@ contract Handler is MoneyVerbs, RoundVerbs, Mallory {
         setUp();
         for (uint256 i; i < 3; ++i) {
             _createTask();
-            _observe(tasks[i]);
+            _observe(i);
         }
     }
 
@@ -98,8 +96,7 @@ contract Handler is MoneyVerbs, RoundVerbs, Mallory {
     function _checkTask(uint256 t) private view {
         bytes32 id = tasks[t].id;
         for (uint256 a; a < ACTORS; ++a) {
-            (uint256 amount, uint256 releaseAt) =
-                registry.bondOf(address(training), id, actors[a]);
+            (uint256 amount, uint256 releaseAt) = registry.bondOf(address(training), id, actors[a]);
             vm.assertEq(amount, members[t][a].bond, "a bond");
             vm.assertEq(releaseAt, members[t][a].releaseAt, "a bond's release");
         }
@@ -175,7 +172,7 @@ contract Handler is MoneyVerbs, RoundVerbs, Mallory {
             vm.assertLe(++steps, 6 * tasks[t].rounds + 2, "a task does not end");
             _pass(3 hours + 1);
             training.advance(tasks[t].id);
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -194,7 +191,9 @@ contract Handler is MoneyVerbs, RoundVerbs, Mallory {
         uint256[2] memory dust;
         for (uint256 t; t < tasks.length; ++t) {
             GhostTask storage g = tasks[t];
-            vm.assertEq(g.claimed + g.refunded + _dust(t), g.pool, "payouts and refund are the pool");
+            vm.assertEq(
+                g.claimed + g.refunded + _dust(t), g.pool, "payouts and refund are the pool"
+            );
             vm.assertTrue(g.isCrooked || _dust(t) == 0, "an honest task has dust");
             dust[g.token == address(token) ? 0 : 1] += _dust(t);
         }

@@ -16,7 +16,8 @@ interface VmMemory {
 /// Two sponsors, six trainers, three validators, a keeper (this contract) and mallory act on up to
 /// five tasks in one Training, in two tokens, in any order: plausible calls and absurd ones, on
 /// time, at the last second and late. The handler keeps a ledger of its own from the calls that
-/// succeeded; the contracts must agree with it after every single call.
+/// succeeded; the contracts must agree with it after every single call: in all balances, in every
+/// detail of the task that the call was about, and at the end of a run in every detail of every task.
 ///
 /// 1. Training's money. What Training holds of a token is, to the last unit and not just at least,
 ///    the sum over its tasks of pool - claimed - refunded. For each task alone, claimed <= allocated

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {
-    Opening,
-    Phase,
-    Result,
-    SignedCommit,
-    TaskParams
-} from "../../src/interfaces/TrainingTypes.sol";
-import {ACTORS, GhostMember, GhostTask, MALLORY_INDEX, TRAINERS, Trees} from "./Ghost.sol";
+import {Opening, Result} from "../../src/interfaces/TrainingTypes.sol";
+import {ACTORS, GhostTask, MALLORY_INDEX, Trees} from "./Ghost.sol";
 import {World} from "./World.sol";
 
 /// @notice Calls that must be refused whatever the state is.

@@ -225,20 +225,14 @@ abstract contract MoneyVerbs is World {
         returns (SignedJoin memory out)
     {
         out.join = Join(actors[a], role, stake, clock);
-        bytes32 message = keccak256(
-            abi.encode(Hashes.JOIN_TYPEHASH, id, actors[a], role, stake, clock)
-        );
+        bytes32 message =
+            keccak256(abi.encode(Hashes.JOIN_TYPEHASH, id, actors[a], role, stake, clock));
         (out.r, out.vs) = _signCompact(keys[a], _typed(training.domainSeparator(), message));
     }
 
-    function _noteJoin(
-        uint256 t,
-        uint256 a,
-        uint8 role,
-        uint256 stake,
-        Phase phase,
-        uint256 round
-    ) private {
+    function _noteJoin(uint256 t, uint256 a, uint8 role, uint256 stake, Phase phase, uint256 round)
+        private
+    {
         GhostMember storage m = members[t][a];
         _breach(m.role != 0, "an account joined twice");
         _breach(phase >= Phase.Finished, "an account joined a task that is over");

@@ -9,16 +9,17 @@ import {
     TaskState,
     TrainerOpening
 } from "../../src/interfaces/TrainingTypes.sol";
-import {ACTORS, GhostMember, GhostTask, TRAINERS} from "./Ghost.sol";
+import {ACTORS, GhostMember, GhostTask} from "./Ghost.sol";
 import {World} from "./World.sol";
 
 /// @notice What trainers and validators do in a round, directly and by relay.
 abstract contract RoundVerbs is World {
     /// @dev Half of the time one acts, else all who may; sometimes one who may not.
-    function _acting(uint256 t, uint256 round, function(uint256, uint256, uint256) view returns (bool) may)
-        private
-        returns (uint256[] memory who)
-    {
+    function _acting(
+        uint256 t,
+        uint256 round,
+        function(uint256, uint256, uint256) view returns (bool) may
+    ) private returns (uint256[] memory who) {
         who = new uint256[](ACTORS);
         uint256 count;
         (uint256 start, bool isOne) = (_roll(ACTORS), _roll(2) == 0);
@@ -49,7 +50,7 @@ abstract contract RoundVerbs is World {
             vm.prank(actors[who[i]]);
             training.commit(taskId, round, commitment);
             _noteCommit(t, who[i], round, timely);
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -109,7 +110,7 @@ abstract contract RoundVerbs is World {
             vm.prank(actors[who[i]]);
             training.reveal(tasks[t].id, round, opening);
             _noteReveal(t, who[i], round, timely);
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -148,19 +149,6 @@ abstract contract RoundVerbs is World {
 
     // Validators
 
-    function _mayScore(uint256 t, uint256 a, uint256 round) private view returns (bool) {
-        return _isValidator(t, a) && members[t][a].scoredRound < round;
-    }
-
-    function _mayRevealScores(uint256 t, uint256 a, uint256 round) private view returns (bool) {
-        GhostMember storage m = members[t][a];
-        return _isValidator(t, a) && m.scoredRound == round && m.scoresRevealedRound < round;
-    }
-
-    function _mayAttest(uint256 t, uint256 a, uint256 round) private view returns (bool) {
-        return _isValidator(t, a) && members[t][a].attestedRound < round;
-    }
-
     function commitScores(uint256 seed) external verb(seed) {
         _commitScoresIn(_pickTask(Phase.Score));
     }
@@ -176,7 +164,7 @@ abstract contract RoundVerbs is World {
             _breach(!timely, "late scores were accepted");
             _breach(!_mayScore(t, who[i], round), "somebody scored who may not");
             members[t][who[i]].scoredRound = round;
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -195,7 +183,7 @@ abstract contract RoundVerbs is World {
             _breach(!timely, "scores were revealed late");
             _breach(!_mayRevealScores(t, who[i], round), "scores came from nowhere");
             members[t][who[i]].scoresRevealedRound = round;
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -216,7 +204,7 @@ abstract contract RoundVerbs is World {
             _as(t);
             _attest(keys[who[i]], round, result);
             _noteAttest(t, who[i], round, result, timely);
-            _observe(tasks[t]);
+            _observe(t);
             if (tasks[t].round != round || tasks[t].phase != Phase.Attest) return;
         }
     }

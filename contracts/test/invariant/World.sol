@@ -3,7 +3,7 @@ pragma solidity 0.8.28;
 
 import {AllowList} from "../../src/AllowList.sol";
 import {Token} from "../../src/Token.sol";
-import {Opening, Phase, Result, TaskParams, TaskState} from "../../src/interfaces/TrainingTypes.sol";
+import {Phase, Result, TaskState} from "../../src/interfaces/TrainingTypes.sol";
 import {Roles} from "../../src/libraries/Roles.sol";
 import {Base} from "../Base.t.sol";
 import {ACTORS, GhostMember, GhostTask, MALLORY_INDEX, TRAINERS, Trees} from "./Ghost.sol";
@@ -41,7 +41,7 @@ abstract contract World is Base {
         vm.warp(clock);
         _;
         for (uint256 t; t < tasks.length; ++t) {
-            _observe(tasks[t]);
+            _observe(t);
         }
     }
 
@@ -55,8 +55,12 @@ abstract contract World is Base {
         sponsors = [SPONSOR, vm.addr(uint256(keccak256("second sponsor")))];
         _makeMembers(TRAINERS, MALLORY_INDEX - TRAINERS);
         for (uint256 a; a < ACTORS; ++a) {
-            if (a < TRAINERS) keys[a] = trainers[a];
-            else keys[a] = a < MALLORY_INDEX ? validators[a - TRAINERS] : uint256(keccak256("mallory"));
+            if (a < TRAINERS) {
+                keys[a] = trainers[a];
+            } else {
+                keys[a] =
+                    a < MALLORY_INDEX ? validators[a - TRAINERS] : uint256(keccak256("mallory"));
+            }
             actors[a] = vm.addr(keys[a]);
             _equip(a);
         }
@@ -119,8 +123,9 @@ abstract contract World is Base {
     /// @dev What a Commit phase in `round` expects of the account.
     function _mayCommit(uint256 t, uint256 a, uint256 round) internal view returns (bool) {
         GhostMember storage m = members[t][a];
-        return m.isSeated && m.role == Roles.TRAINER && m.joinedRound < round
-            && m.committedRound < round;
+        return
+            m.isSeated && m.role == Roles.TRAINER && m.joinedRound < round
+                && m.committedRound < round;
     }
 
     function _mayReveal(uint256 t, uint256 a, uint256 round) internal view returns (bool) {
@@ -130,6 +135,19 @@ abstract contract World is Base {
 
     function _isValidator(uint256 t, uint256 a) internal view returns (bool) {
         return members[t][a].isSeated && members[t][a].role == Roles.VALIDATOR;
+    }
+
+    function _mayScore(uint256 t, uint256 a, uint256 round) internal view returns (bool) {
+        return _isValidator(t, a) && members[t][a].scoredRound < round;
+    }
+
+    function _mayRevealScores(uint256 t, uint256 a, uint256 round) internal view returns (bool) {
+        GhostMember storage m = members[t][a];
+        return _isValidator(t, a) && m.scoredRound == round && m.scoresRevealedRound < round;
+    }
+
+    function _mayAttest(uint256 t, uint256 a, uint256 round) internal view returns (bool) {
+        return _isValidator(t, a) && members[t][a].attestedRound < round;
     }
 
     function _budgetGhost(uint256 t, uint256 round) internal view returns (uint256) {
@@ -143,8 +161,10 @@ abstract contract World is Base {
         if (wrong && bytes(breach).length == 0) breach = name;
     }
 
-    /// @dev Phases only go forward, each has its whole time from its start, and an end is an end.
-    function _observe(GhostTask storage g) internal {
+    /// @dev Phases only go forward; each has its whole time from its start, unless everyone has acted; an
+    /// end is an end.
+    function _observe(uint256 t) internal {
+        GhostTask storage g = tasks[t];
         TaskState memory state = training.task(g.id);
         if (state.phase == g.phase && state.round == g.round) {
             _breach(state.deadline != g.deadline, "a deadline moved");
@@ -157,9 +177,23 @@ abstract contract World is Base {
             "a phase went back"
         );
         _breach(state.round > g.round + 1 || state.round > g.rounds, "a round was skipped");
+        if (clock <= g.deadline) {
+            for (uint256 a; a < ACTORS; ++a) {
+                _breach(_isAwaited(t, a), "a phase closed although somebody had not acted");
+            }
+        }
         uint256 deadline = ended ? 0 : clock + g.durations[uint256(state.phase)];
         _breach(state.deadline != deadline, "a phase is shorter or longer than its rules say");
         (g.phase, g.round, g.deadline) = (state.phase, state.round, deadline);
+    }
+
+    /// @dev Attest closes with a quorum and Joining when the sponsor cancels, whoever has not acted.
+    function _isAwaited(uint256 t, uint256 a) private view returns (bool) {
+        (Phase phase, uint256 round) = (tasks[t].phase, tasks[t].round);
+        if (phase == Phase.Commit) return _mayCommit(t, a, round);
+        if (phase == Phase.Reveal) return _mayReveal(t, a, round);
+        if (phase == Phase.Score) return _mayScore(t, a, round);
+        return phase == Phase.ScoreReveal && _mayRevealScores(t, a, round);
     }
 
     // What members make off-chain
@@ -176,9 +210,8 @@ abstract contract World is Base {
     {
         leaves = new bytes32[](ACTORS);
         for (uint256 a; a < ACTORS; ++a) {
-            leaves[a] = keccak256(
-                bytes.concat(keccak256(abi.encode(tasks[t].id, actors[a], amounts[a])))
-            );
+            leaves[a] =
+                keccak256(bytes.concat(keccak256(abi.encode(tasks[t].id, actors[a], amounts[a]))));
         }
     }
 

@@ -5,6 +5,11 @@ import {Registry} from "../../src/Registry.sol";
 import {IRegistry} from "../../src/interfaces/IRegistry.sol";
 import {RegistryTest} from "./RegistryTest.sol";
 
+interface VmNonce {
+    function getNonce(address account) external view returns (uint64);
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+}
+
 contract RegistryConstructorTest is RegistryTest {
     function _expectBad(bytes32 name) private {
         vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryBadParameter.selector, name));
@@ -18,6 +23,14 @@ contract RegistryConstructorTest is RegistryTest {
     function test_no_treasury_is_refused() external {
         _expectBad("treasury");
         new Registry(address(token), address(0), BOND_DELAY, OWNER);
+    }
+
+    function test_a_registry_that_is_its_own_treasury_is_refused() external {
+        VmNonce nonces = VmNonce(address(vm));
+        uint256 nonce = nonces.getNonce(address(this));
+        address itself = nonces.computeCreateAddress(address(this), nonce);
+        _expectBad("treasury");
+        new Registry(address(token), itself, BOND_DELAY, OWNER);
     }
 
     function test_a_bond_delay_of_more_than_a_year_is_refused() external {

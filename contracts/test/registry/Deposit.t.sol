@@ -23,9 +23,7 @@ contract DepositTest is RegistryTest {
         FeeToken fee = new FeeToken(100);
         registry = new Registry(address(fee), TREASURY, BOND_DELAY, OWNER);
         fee.approve(address(registry), 100);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryTransferMismatch.selector, 10, 9)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryTransferMismatch.selector, 10, 9));
         registry.deposit(10);
     }
 

@@ -51,9 +51,7 @@ contract PullAndBondTest is RegistryTest {
         registry = new Registry(address(fee), TREASURY, BOND_DELAY, address(this));
         registry.enableLocker(LOCKER);
         fee.approve(address(registry), 100);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryTransferMismatch.selector, 10, 9)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryTransferMismatch.selector, 10, 9));
         vm.prank(LOCKER);
         registry.pullAndBond(TASK, address(this), 10);
     }

@@ -6,9 +6,7 @@ import {RegistryTest} from "./RegistryTest.sol";
 
 contract RegisterTest is RegistryTest {
     function test_an_unknown_role_is_refused() external {
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryUnknownRoles.selector, uint8(8))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryUnknownRoles.selector, uint8(8)));
         registry.register(8, 0);
     }
 

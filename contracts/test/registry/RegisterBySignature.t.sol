@@ -74,9 +74,7 @@ contract RegisterBySignatureTest is RegistryTest {
     function test_a_signature_that_recovers_nobody_is_refused_for_the_zero_account() external {
         IRegistry.Registration memory registration = _registration(1);
         registration.account = address(0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryBadSignature.selector, address(0))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryBadSignature.selector, address(0)));
         registry.registerBySignature(registration, 0, 0);
     }
 
@@ -124,9 +122,7 @@ contract RegisterBySignatureTest is RegistryTest {
     function test_signed_but_unknown_roles_are_refused() external {
         IRegistry.Registration memory registration = _registration(8);
         (bytes32 r, bytes32 vs) = _sign(ALICE_KEY, registration, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryUnknownRoles.selector, uint8(8))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryUnknownRoles.selector, uint8(8)));
         registry.registerBySignature(registration, r, vs);
     }
 

@@ -67,9 +67,7 @@ abstract contract RegistryTest {
     }
 
     function _expectNotLocker() internal {
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.RegistryNotLocker.selector, MALLORY)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.RegistryNotLocker.selector, MALLORY));
         vm.prank(MALLORY);
     }
 
@@ -83,9 +81,7 @@ abstract contract RegistryTest {
 
     function _expectAlreadyUnbonding(bytes32 id, address account) internal {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IRegistry.RegistryAlreadyUnbonding.selector, LOCKER, id, account
-            )
+            abi.encodeWithSelector(IRegistry.RegistryAlreadyUnbonding.selector, LOCKER, id, account)
         );
     }
 }

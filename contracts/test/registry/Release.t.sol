@@ -10,9 +10,7 @@ contract ReleaseTest is RegistryTest {
 
     function _expectNotUnbonding() private {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IRegistry.RegistryNotUnbonding.selector, LOCKER, TASK, ALICE
-            )
+            abi.encodeWithSelector(IRegistry.RegistryNotUnbonding.selector, LOCKER, TASK, ALICE)
         );
     }
 

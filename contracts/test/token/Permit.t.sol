@@ -32,9 +32,7 @@ contract PermitTest is TokenTest {
     function test_another_signer_is_refused() external {
         (uint8 v, bytes32 r, bytes32 s) = _sign(0xbad, 5);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                ERC20Permit.ERC2612InvalidSigner.selector, vm.addr(0xbad), ALICE
-            )
+            abi.encodeWithSelector(ERC20Permit.ERC2612InvalidSigner.selector, vm.addr(0xbad), ALICE)
         );
         token.permit(ALICE, BOB, 5, DEADLINE, v, r, s);
     }
