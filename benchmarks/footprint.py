@@ -44,7 +44,7 @@ def measure() -> Iterable[Result]:
 
 def packages(requirement: str) -> set[str]:
     """Names of the packages that pip would install into an empty environment, torch's excluded."""
-    return resolved(requirement) - resolved("torch")
+    return resolved(requirement) - resolved("torch") - {"ostrom"}
 
 
 def resolved(requirement: str) -> set[str]:

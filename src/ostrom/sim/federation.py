@@ -131,7 +131,10 @@ class Federation:
         )
 
     def _validator(self, index: int) -> Validator:
-        value = holdout_value(self.world.model, self.world.holdouts[index])
+        # Validators share the workers; where there are fewer validators, each gets several.
+        workers = max(1, self.workers // self.world.config.validators)
+        holdout = self.world.holdouts[index]
+        value = holdout_value(self.world.model, holdout, workers=workers)
         return Validator(
             address=self.world.keys.validators[index].address,
             value=value,
@@ -144,7 +147,8 @@ class Federation:
         me, state = self._trainers[index], self.state
         memory = self._sealed.setdefault(me.address, {})
         if state.number not in memory and self._needs_update(me.address):
-            memory[state.number] = self._seal(index)
+            with self.watch.stage("sealing"):
+                memory[state.number] = self._seal(index)
         with self.watch.stage("store"):
             kept, actions = trainer_step(me, memory, state)
         self._sealed[me.address] = dict(kept)

@@ -22,6 +22,7 @@ from ostrom.registry import Version
 from ostrom.sim.config import RunConfig
 from ostrom.sim.folder import CHAIN, STORE, contracts_of, read_run
 from ostrom.sim.runner import Report, Runner
+from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import build_keys, build_world
 from ostrom.storage import DirectoryStore
 from ostrom.types import Phase
@@ -58,9 +59,11 @@ def simulate(config: RunConfig, out: Path, *, progress: Report | None = None) ->
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty: choose another folder, or resume the run in it")
-    world = build_world(config)
+    watch = Stopwatch()
+    with watch.stage("setup"):
+        world = build_world(config)
     out.mkdir(parents=True, exist_ok=True)
-    Runner.start(world, out, progress).finish()
+    Runner.start(world, out, progress, watch=watch).finish()
     return load_run(out)
 
 

@@ -89,9 +89,11 @@ class MeteredStore(DirectoryStore):
 class Runner:
     """Runs a federation in a folder, from the first block or from where it was interrupted."""
 
-    def __init__(self, world: World, out: Path, report: Report | None) -> None:
+    def __init__(
+        self, world: World, out: Path, report: Report | None, *, watch: Stopwatch | None = None
+    ) -> None:
         self.world, self.out = world, out
-        self.watch = Stopwatch()
+        self.watch = watch or Stopwatch()
         self.store = MeteredStore(out / STORE, self.watch)
         self.history: list[Row] = read_rows(out / HISTORY)
         self.timings: list[Row] = read_rows(out / TIMINGS)
@@ -102,10 +104,12 @@ class Runner:
         self._done_before = 0.0
 
     @classmethod
-    def start(cls, world: World, out: Path, report: Report | None) -> Runner:
-        """A run from its first block."""
+    def start(
+        cls, world: World, out: Path, report: Report | None, *, watch: Stopwatch | None = None
+    ) -> Runner:
+        """A run from its first block; `watch` has counted what came before."""
         write_run(out, world.config, task="", contracts={})
-        runner = cls(world, out, report)
+        runner = cls(world, out, report, watch=watch)
         runner._say("setting up")
         ledger = EmbeddedLedger(out / CHAIN)
         with _closed_on_failure(ledger):

@@ -12,23 +12,26 @@ from contextlib import contextmanager
 class Stopwatch:
     """Seconds by stage. Stages nest: an inner stage's time is not counted in the outer one.
 
-    Only the main thread's time counts: what others do, it waits for.
+    Only the time of the thread that made it counts: what others do, that one waits for. What no
+    stage covers is "other", so that the stages sum to the time that went by.
 
     >>> watch = Stopwatch()
     >>> with watch.stage("chain"):
     ...     pass
     >>> sorted(watch.take())
-    ['chain']
+    ['chain', 'other']
     """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
         self._inner: list[float] = []
+        self._owner = threading.get_ident()
+        self._since = time.perf_counter()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the block's time, less that of stages inside it, as `name`."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != self._owner:
             yield
             return
         self._inner.append(0.0)
@@ -43,6 +46,9 @@ class Stopwatch:
 
     def take(self) -> dict[str, float]:
         """The seconds since the last call, by stage."""
-        seconds = dict(self._seconds)
+        now = time.perf_counter()
+        covered = sum(self._seconds.values())
+        seconds = {**self._seconds, "other": max(0.0, now - self._since - covered)}
         self._seconds.clear()
+        self._since = now
         return seconds

@@ -141,10 +141,10 @@ def _aggregation(config: RunConfig, model: Model) -> str:
     return f"{config.aggregation}|ridge_solve(classes={model.classes},features={features})"
 
 
-def holdout_value(model: Model, holdout: Dataset) -> Value:
+def holdout_value(model: Model, holdout: Dataset, *, workers: int) -> Value:
     """How a validator rates models: minus their mean loss on its own holdout."""
 
     def value(parameters: Parameters) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return -losses(model, parameters, holdout)
+        return -losses(model, parameters, holdout, workers=workers)
 
     return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,18 +95,18 @@ def summarise(confusion: npt.NDArray[np.int64], loss: float) -> Metrics:
     )
 
 
-def losses(model: Model, params: IntVector, data: Dataset) -> FloatArray:
+def losses(model: Model, params: IntVector, data: Dataset, *, workers: int = 1) -> FloatArray:
     """Mean cross-entropy (k,) of `k` parameter vectors (k, d) on one data set."""
     y = torch.from_numpy(data.y)
-    each = (functional.cross_entropy(z.double(), y) for z in _each(model, params, data))
-    return np.array([float(loss) for loss in each])
+    each = _each(model, params, data, workers)
+    return np.array([float(functional.cross_entropy(z.double(), y)) for z in each])
 
 
-def accuracies(model: Model, params: IntVector, data: Dataset) -> FloatArray:
+def accuracies(model: Model, params: IntVector, data: Dataset, *, workers: int = 1) -> FloatArray:
     """Shares of right answers (k,) of `k` parameter vectors (k, d) on one data set."""
     y = torch.from_numpy(data.y)
-    hits = (z.argmax(1).eq(y).double().mean() for z in _each(model, params, data))
-    return np.array([float(share) for share in hits])
+    each = _each(model, params, data, workers)
+    return np.array([float(z.argmax(1).eq(y).double().mean()) for z in each])
 
 
 def predict(
@@ -126,19 +128,29 @@ def _logits(model: Model, params: IntVector, data: Dataset, workers: int) -> Ten
             return model.logits(weights, part)
 
     with one_thread():
-        if workers == 1:
-            return torch.cat([work(part) for part in parts])
-        with threads(workers) as pool:
-            return torch.cat(list(pool.map(work, parts)))
+        return torch.cat(_map(work, parts, workers))
 
 
-def _each(model: Model, params: IntVector, data: Dataset) -> list[Tensor]:
+def _each(model: Model, params: IntVector, data: Dataset, workers: int) -> list[Tensor]:
     """Logits (n, classes) of every row of `params`; the examples are prepared once."""
     for row in params:
         check_data(model, row, data)
-    with one_thread(), torch.no_grad():
+
+    def work(row: IntVector) -> Tensor:
+        with torch.no_grad():
+            return _forward(model, torch.from_numpy(dequantise(row)), x)
+
+    with one_thread():
         x = model.prepare(data.x)
-        return [_forward(model, torch.from_numpy(dequantise(row)), x) for row in params]
+        return _map(work, params, workers)
+
+
+def _map(work: Callable[[Any], Tensor], items: Iterable[Any], workers: int) -> list[Tensor]:
+    """`work` on every item, in order, by that many threads."""
+    if workers == 1:
+        return [work(item) for item in items]
+    with threads(workers) as pool:
+        return list(pool.map(work, items))
 
 
 def _forward(model: Model, weights: Tensor, x: Tensor) -> Tensor:
