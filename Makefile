@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint contracts contracts-test gas bench audit-contracts coverage clean
+.PHONY: demo test python-test lint contracts contracts-test gas bench audit-contracts coverage clean
 
 demo: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ostrom demo
 
-test: lint contracts-test
+# The compiler of the contracts uses one core: the Python tests run beside it.
+test: lint
+	$(MAKE) --no-print-directory --output-sync=target -j 2 contracts-test python-test
+
+python-test: $(VENV)/.dev node_modules/.installed
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev node_modules/.installed
