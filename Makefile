@@ -58,8 +58,9 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
+# Not `npm ci`: it refuses the lock where a registry lacks another system's optional binaries.
 node_modules/.installed: package.json package-lock.json
-	npm ci --silent
+	npm install --no-save --silent
 	touch $@
 
 clean:

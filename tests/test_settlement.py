@@ -14,7 +14,7 @@ from ostrom import types as t
 from ostrom.codec import decode_document, encode_document, merkle_verify, sha256, words
 from ostrom.codec import merkle_leaf as leaf
 from ostrom.errors import CodecError
-from ostrom.incentives import payout_proof
+from ostrom.incentives import balance_proof
 from ostrom.protocol import TaskState
 from ostrom.records import Balances, decode_record, decode_scores, encode_scores, record_balances
 from ostrom.settlement import (
@@ -224,7 +224,7 @@ def test_balances_are_proved_against_the_attested_roots(play: Any) -> None:
     ):
         assert balances
         for account, amount in balances.items():
-            proof = payout_proof(play.id, balances, account)
+            proof = balance_proof(play.id, balances, account)
             assert merkle_verify(leaf(words(play.id, account, amount)), proof, root)
             assert not merkle_verify(leaf(words(play.id, account, amount + 1)), proof, root)
 

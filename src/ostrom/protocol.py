@@ -26,15 +26,12 @@ class Tick:
     """Time has passed and nothing else happened."""
 
 
-ANYONE = Address("")
-
-
 @dataclass(frozen=True)
 class Command:
-    """`account` owes `act` in the current round; `ANYONE` means that anyone may."""
+    """`account` owes `act` in the current round; without an account, anyone may do it."""
 
     act: str
-    account: Address = ANYONE
+    account: Address | None = None
 
 
 @dataclass(frozen=True)

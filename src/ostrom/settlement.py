@@ -17,7 +17,7 @@ import numpy as np
 
 from ostrom.aggregation import Pipeline, leave_one_out, pipeline
 from ostrom.codec import sha256
-from ostrom.incentives import accumulate, consensus, incentive, payout_root
+from ostrom.incentives import accumulate, balance_root, consensus, incentive
 from ostrom.protocol import RoundState, TaskState
 from ostrom.records import Balances, UpdateRow, encode_record
 from ostrom.spec import Spec
@@ -164,9 +164,9 @@ def settle(made: Candidate, scores: Mapping[Address, Mapping[Address, int]]) -> 
         model=digest_of(cid_of(model)),
         model_root=chunk_root(made.tensors["parameters"]),
         record=sha256(record),
-        payouts=payout_root(evidence.state.task_id, balances.payouts),
+        payouts=balance_root(evidence.state.task_id, balances.payouts),
         paid=sum(payouts.values()),
-        sanctions=payout_root(evidence.state.task_id, balances.strikes),
+        sanctions=balance_root(evidence.state.task_id, balances.strikes),
     )
     return Outcome(result, model, record, balances)
 

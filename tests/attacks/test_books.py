@@ -51,7 +51,7 @@ def test_every_round_settles_or_is_void_and_the_audit_passes(run: Any) -> None:
     assert run.report.rounds_settled == sum(here.settled is not None for here in rounds.values())
 
 
-def test_payouts_and_refund_are_the_pool_to_the_unit(run: Any) -> None:
+def test_balances_and_refund_are_the_pool_to_the_unit(run: Any) -> None:
     state = run.runner.state
     assert sum(run.balances.payouts.values()) + state.refunded == POOL
     assert sum(run.balances.payouts.values()) == state.allocated

@@ -14,7 +14,7 @@ from ostrom.audit import AuditLine, audit_run, write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.codec import decode_document, encode_document, sha256
 from ostrom.errors import OstromError
-from ostrom.incentives import payout_root
+from ostrom.incentives import balance_root
 from ostrom.node import validator as validator_module
 from ostrom.settlement import Candidate, Outcome, settle
 from ostrom.sim import runner as runner_module
@@ -66,7 +66,7 @@ def moved_payout(outcome: Outcome, task: Digest) -> Outcome:
     amounts[poor], amounts[rich] = amounts[poor] + 1, amounts[rich] - 1
     rows = [[account, str(amount)] for account, amount in amounts.items()]
     return with_record(
-        outcome, lambda r: {**r, "payouts": rows}, payouts=payout_root(task, amounts)
+        outcome, lambda r: {**r, "payouts": rows}, payouts=balance_root(task, amounts)
     )
 
 
@@ -78,7 +78,7 @@ def framed_trainer(outcome: Outcome, task: Digest) -> Outcome:
     victim = decode_document(outcome.record)["updates"][0]["trainer"]
     strikes: Mapping[Any, int] = {victim: 1}
     fields = {"strikes": [[victim, 1]], "faults": [[victim, "missed_reveal"]]}
-    return with_record(outcome, lambda r: {**r, **fields}, sanctions=payout_root(task, strikes))
+    return with_record(outcome, lambda r: {**r, **fields}, sanctions=balance_root(task, strikes))
 
 
 def other_score(outcome: Outcome, task: Digest) -> Outcome:

@@ -36,7 +36,7 @@ def test_it_refuses_what_is_no_round(name: str, arguments: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(played=rounds())
-def test_payouts_are_integers_not_negative_and_never_more_than_the_pool(
+def test_balances_are_integers_not_negative_and_never_more_than_the_pool(
     name: str, played: Any
 ) -> None:
     payouts = incentive(name)(*played)
@@ -47,7 +47,7 @@ def test_payouts_are_integers_not_negative_and_never_more_than_the_pool(
 
 @pytest.mark.parametrize("name", NAMES)
 @given(played=rounds(), data=st.data())
-def test_payouts_move_with_their_trainers(name: str, played: Any, data: Any) -> None:
+def test_balances_move_with_their_trainers(name: str, played: Any, data: Any) -> None:
     scores, stakes, pool = played
     order = data.draw(st.permutations(range(len(scores))))
     payouts = incentive(name)(scores, stakes, pool)

@@ -25,7 +25,6 @@ from ostrom.chain.contracts import (
 from ostrom.chain.deployment import Deployment, deploy
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.chain.hashes import (
-    payout_leaf,
     result_digest,
     score_commitment,
     task_id_of,
@@ -47,6 +46,7 @@ from ostrom.chain.wallet import (
 )
 from ostrom.codec import keccak, merkle_proof, merkle_root
 from ostrom.errors import CONTRACT_ERRORS, LedgerError
+from ostrom.incentives import balance_leaves
 from ostrom.types import (
     Address,
     Attested,
@@ -349,7 +349,7 @@ class Task:
             self.network.send(call, key)
 
     def result(self, round: int) -> tuple[Result, list[bytes]]:
-        leaves = [payout_leaf(self.id, key.address, cumulative=10 * round) for key in self.trainers]
+        leaves = [balance_leaves(self.id, {key.address: 10 * round})[0] for key in self.trainers]
         root = merkle_root(leaves)
         return Result(keccak(b"m"), keccak(b"r"), keccak(b"record"), root, 20, ZERO), leaves
 
@@ -358,7 +358,7 @@ class Task:
 
 
 def claim(task: Task, leaves: list[bytes], account: Address) -> Any:
-    index = leaves.index(payout_leaf(task.id, account, cumulative=10))
+    index = leaves.index(balance_leaves(task.id, {account: 10})[0])
     call = task.at.training.claim(
         task.id, account, cumulative=10, proof=merkle_proof(leaves, index)
     )

@@ -6,7 +6,7 @@ keeps a small set of possible contents from being tried out.
 
 from __future__ import annotations
 
-from ostrom.codec import keccak, merkle_leaf, words
+from ostrom.codec import keccak, words
 from ostrom.types import Address, Digest, Opening, Result, TaskParams
 
 
@@ -71,13 +71,3 @@ def result_digest(task_id: Digest, round: int, *, result: Result) -> Digest:
             result.sanctions,
         )
     )
-
-
-def payout_leaf(task_id: Digest, account: Address, *, cumulative: int) -> Digest:
-    """The leaf of the payout tree that says what `account` ever earned."""
-    return merkle_leaf(words(task_id, account, cumulative))
-
-
-def sanction_leaf(task_id: Digest, account: Address, *, strikes: int) -> Digest:
-    """The leaf of the sanction tree that says how many strikes `account` ever got."""
-    return merkle_leaf(words(task_id, account, strikes))

@@ -5,8 +5,8 @@ Integers only; every division rounds down, so that no more than the pool is ever
 
 from __future__ import annotations
 
+from ostrom.incentives.balances import accumulate, balance_leaves, balance_proof, balance_root
 from ostrom.incentives.consensus import consensus
-from ostrom.incentives.payouts import accumulate, payout_leaves, payout_proof, payout_root
 from ostrom.incentives.shares import INCENTIVES, Incentive, incentive
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "accumulate",
     "consensus",
     "incentive",
-    "payout_leaves",
-    "payout_proof",
-    "payout_root",
+    "balance_leaves",
+    "balance_proof",
+    "balance_root",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ostrom.evidence import last_balances
-from ostrom.incentives import payout_proof
+from ostrom.incentives import balance_proof
 from ostrom.node.actions import Action, Advance, Refund, Sanction
 from ostrom.protocol import Command, TaskState, due
 from ostrom.storage import Store
@@ -24,7 +24,7 @@ def sanctions(store: Store, state: TaskState) -> list[Sanction]:
     """The strikes that are settled and not yet applied."""
     strikes = last_balances(store, state).strikes
     return [
-        Sanction(account, count, tuple(payout_proof(state.task_id, strikes, account)))
+        Sanction(account, count, tuple(balance_proof(state.task_id, strikes, account)))
         for account, count in sorted(strikes.items())
         if account in state.members
         and count > state.members[account].strikes

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ostrom.chain.hashes import update_commitment
 from ostrom.evidence import last_balances
-from ostrom.incentives import payout_proof
+from ostrom.incentives import balance_proof
 from ostrom.node.actions import Action, Claim, Commit, Reveal
 from ostrom.protocol import TaskState
 from ostrom.storage import Store, cid_of, digest_of
@@ -87,4 +87,4 @@ def claim_action(account: Address, store: Store, state: TaskState) -> list[Actio
     amount = earned.get(account, 0)
     if amount <= state.claimed.get(account, 0):
         return []
-    return [Claim(account, amount, tuple(payout_proof(state.task_id, earned, account)))]
+    return [Claim(account, amount, tuple(balance_proof(state.task_id, earned, account)))]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ostrom.codec import address_bytes, checksum_address, keccak, merkle_verify
 from ostrom.errors import InputError
-from ostrom.incentives import accumulate, payout_leaves, payout_proof, payout_root
+from ostrom.incentives import accumulate, balance_leaves, balance_proof, balance_root
 from ostrom.types import Address
 
 TASK = keccak(b"task")
@@ -29,7 +29,7 @@ def test_amounts_that_no_contract_could_pay_are_refused(previous: Any, payouts: 
 
 def test_an_account_that_never_earned_has_no_proof() -> None:
     with pytest.raises(InputError, match="earned nothing"):
-        payout_proof(TASK, {ALICE: 5}, BOB)
+        balance_proof(TASK, {ALICE: 5}, BOB)
 
 
 def test_earnings_add_up_over_rounds_and_nobody_who_earned_is_forgotten() -> None:
@@ -51,19 +51,19 @@ def test_accumulating_adds_exactly_and_keeps_the_order_of_addresses(
 
 @given(ledgers)
 def test_every_account_proves_its_amount_and_no_other(earnings: dict[Address, int]) -> None:
-    root = payout_root(TASK, earnings)
+    root = balance_root(TASK, earnings)
     for account, amount in earnings.items():
-        proof = payout_proof(TASK, earnings, account)
-        assert merkle_verify(payout_leaves(TASK, {account: amount})[0], proof, root)
-        assert not merkle_verify(payout_leaves(TASK, {account: amount + 1})[0], proof, root)
+        proof = balance_proof(TASK, earnings, account)
+        assert merkle_verify(balance_leaves(TASK, {account: amount})[0], proof, root)
+        assert not merkle_verify(balance_leaves(TASK, {account: amount + 1})[0], proof, root)
 
 
 @given(ledgers)
 def test_the_root_does_not_depend_on_the_order_of_accounts(earnings: dict[Address, int]) -> None:
     backwards = dict(reversed(earnings.items()))
-    assert payout_root(TASK, earnings) == payout_root(TASK, backwards)
+    assert balance_root(TASK, earnings) == balance_root(TASK, backwards)
 
 
 def test_a_leaf_is_the_double_hash_of_three_words() -> None:
     encoded = TASK + bytes(12) + address_bytes(ALICE) + (5).to_bytes(32, "big")
-    assert payout_leaves(TASK, {ALICE: 5}) == [keccak(keccak(encoded))]
+    assert balance_leaves(TASK, {ALICE: 5}) == [keccak(keccak(encoded))]

@@ -1,6 +1,7 @@
-"""Cumulative payouts: everything an account ever earned in a task, in one Merkle tree per round.
+"""Balances in a Merkle tree: what every account ever earned in a task, and its strikes.
 
-A claim is one proof against the newest root, however many rounds it covers. A leaf is
+Both are cumulative: a claim is one proof against the newest root, however many rounds it covers,
+and a sanction likewise. A leaf is
 keccak(keccak(abi.encode(bytes32 taskId, address account, uint256 amount))), as the contract and
 OpenZeppelin's MerkleProof (https://docs.openzeppelin.com/contracts/5.x/api/utils#MerkleProof)
 expect it; leaves stand in order of address.
@@ -47,26 +48,26 @@ def accumulate(
     return {account: total for account, total in totals.items() if total}
 
 
-def payout_leaves(task_id: Digest, earnings: Mapping[Address, int]) -> list[Digest]:
+def balance_leaves(task_id: Digest, earnings: Mapping[Address, int]) -> list[Digest]:
     """The tree's leaves, in order of address.
 
-    >>> len(payout_leaves(bytes(32), {Address("0x" + "11" * 20): 5}))
+    >>> len(balance_leaves(bytes(32), {Address("0x" + "11" * 20): 5}))
     1
     """
     accounts = sorted(earnings, key=address_bytes)
     return [merkle_leaf(words(task_id, account, earnings[account])) for account in accounts]
 
 
-def payout_root(task_id: Digest, earnings: Mapping[Address, int]) -> Digest:
+def balance_root(task_id: Digest, earnings: Mapping[Address, int]) -> Digest:
     """The root that validators attest to; 32 zero bytes while nobody has earned.
 
-    >>> payout_root(bytes(32), {}) == bytes(32)
+    >>> balance_root(bytes(32), {}) == bytes(32)
     True
     """
-    return merkle_root(payout_leaves(task_id, earnings))
+    return merkle_root(balance_leaves(task_id, earnings))
 
 
-def payout_proof(
+def balance_proof(
     task_id: Digest, earnings: Mapping[Address, int], account: Address
 ) -> list[Digest]:
     """What `account` shows the contract to claim its earnings.
@@ -74,10 +75,10 @@ def payout_proof(
     Raises:
         InputError: the account never earned.
 
-    >>> payout_proof(bytes(32), {Address("0x" + "11" * 20): 5}, Address("0x" + "11" * 20))
+    >>> balance_proof(bytes(32), {Address("0x" + "11" * 20): 5}, Address("0x" + "11" * 20))
     []
     """
     if account not in earnings:
         raise InputError(f"{account} has earned nothing in this task yet")
     index = sorted(earnings, key=address_bytes).index(account)
-    return merkle_proof(payout_leaves(task_id, earnings), index)
+    return merkle_proof(balance_leaves(task_id, earnings), index)
