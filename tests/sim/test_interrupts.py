@@ -171,11 +171,14 @@ def test_a_damaged_chain_is_not_resumed(start: Any, again: Any, tmp_path: Path) 
 
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from ostrom.sim.config import RunConfig
 from ostrom.sim.run import simulate
 
+# A shell in the background starts its children deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 fields = dict(dataset="digits", model="logistic", clients=2, validators=2, rounds=200,
               workers=1, samples=300)
 simulate(RunConfig.of(fields), Path(sys.argv[1]), progress=lambda p: print(p.round, flush=True))

@@ -89,9 +89,11 @@ def test_ragged_trainers_in_one_call_learn_what_they_learn_alone(algorithm: str)
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_ends_parent_and_workers_in_silence() -> None:
     code = (
-        "import time\n"
+        "import signal, time\n"
         "from ostrom.training import warm, close\n"
         "if __name__ == '__main__':\n"
+        # A shell in the background starts its children deaf to Ctrl-C.
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    warm(2)\n"
         "    print('ready', flush=True)\n"
         "    try:\n"
