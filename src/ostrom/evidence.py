@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ostrom.codec import DOCUMENT_BYTES_MAX
 from ostrom.errors import CodecError, StoreError
 from ostrom.protocol import TaskState
 from ostrom.records import Balances, decode_record, decode_scores, record_balances
@@ -19,8 +20,6 @@ from ostrom.spec import Spec
 from ostrom.storage import Store, cid_from_digest, codec_for
 from ostrom.tensors import encode_tensors
 from ostrom.types import Address, Digest
-
-DOCUMENT_BYTES_MAX = 1 << 20
 
 
 @lru_cache(maxsize=16)

@@ -14,8 +14,7 @@ def sponsor_step(store: Store, state: TaskState, *, now: int) -> list[Action]:
     actions: list[Action] = [*sanctions(store, state)]
     if Command("advance") in due(state, now):
         actions.append(Advance())
-    left_over = state.over and state.rules.pool - state.allocated - state.refunded
-    if left_over and not state.refunded:
+    if state.over and not state.refunded and state.rules.pool > state.allocated:
         actions.append(Refund())
     return actions
 

@@ -7,7 +7,7 @@ other actions go out alone, signed by whom they name, or by the relay where anyo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from itertools import islice
@@ -28,7 +28,7 @@ from ostrom.node import (
     Sanction,
 )
 from ostrom.protocol import TaskState
-from ostrom.types import Address, Digest, Phase, Role
+from ostrom.types import Address, Digest, Phase
 
 BATCH_MAX = 500
 """Commits or reveals in one transaction: about six million gas."""
@@ -173,10 +173,7 @@ class Desk:
         return self.training.refund(self.task_id)
 
 
-def _chunks(actions: Sequence[Action], kind: Callable[..., Action]) -> list[Batch]:
-    rest = iter([a for a in actions if isinstance(a, kind)])  # type: ignore[arg-type]
+def _chunks(actions: Sequence[Action], kind: type[Commit] | type[Reveal]) -> list[Batch]:
+    rest = iter([a for a in actions if isinstance(a, kind)])
     chunks = iter(lambda: tuple(islice(rest, BATCH_MAX)), ())
     return list(chunks)
-
-
-__all__ = ["BATCH_MAX", "Batch", "Desk", "Role", "Spending", "is_stale"]
