@@ -4,43 +4,75 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 
-from benchmarks import chain, cohort, footprint, paper
-from benchmarks.results import ROOT, Benchmark, Result, as_result, read, table, write
+from benchmarks import (
+    attacks,
+    chain,
+    cohort,
+    compression,
+    executors,
+    footprint,
+    kernels,
+    paper,
+    skew,
+)
+from benchmarks.results import ROOT, Benchmark, Result, as_result, details, read, table, write
 
 BENCHMARKS: dict[str, Benchmark] = {
     "footprint": footprint.measure,
     "gas": chain.measure,
     "cohort": cohort.measure,
+    "executors": executors.measure,
+    "kernels": kernels.measure,
     "digits": paper.measure_digits,
     "ridge": paper.measure_ridge,
     "demo": paper.measure_demo,
+    "compression": compression.measure,
 }
 
 
+LONG: dict[str, Benchmark] = {
+    "attacks": attacks.measure,
+    "compressions": compression.measure_grid,
+    "language": compression.measure_language,
+    "scale": cohort.measure_scale,
+    "skew_one": skew.measure_one_class,
+    "skew_two": skew.measure_two_classes,
+    "skew_others": skew.measure_others,
+}
+"""Grids that take from ten minutes to hours; they run only when they are named."""
+
+
 def main() -> None:
-    """Run the named benchmarks, all of them by default."""
+    """Run the named benchmarks, all the short ones by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which to run")
-    parser.add_argument("--readme", action="store_true", help="only renew the README's table")
+    known = {**BENCHMARKS, **LONG}
+    parser.add_argument("names", nargs="*", choices=[*known, []], help="which to run")
+    parser.add_argument("--readme", action="store_true", help="only renew the tables")
     chosen = parser.parse_args()
     if not chosen.readme:
         for name in chosen.names or BENCHMARKS:
-            results = list(BENCHMARKS[name]())
+            results = list(known[name]())
             print(table(results), flush=True)
             write(results)
-    renew_readme()
+    renew_tables()
 
 
-def renew_readme() -> None:
-    """Put the table of all committed results between the README's markers."""
-    readme = ROOT / "README.md"
-    results: list[Result] = [as_result(row) for row in read()]
+def renew_tables() -> None:
+    """Put the tables of all committed results between the markers of README and docs."""
+    rows = read()
+    results: list[Result] = [as_result(row) for row in rows]
+    renew(ROOT / "README.md", table(results))
+    renew(ROOT / "docs" / "benchmarks.md", details(rows))
+
+
+def renew(page: Path, block: str) -> None:
+    """Replace what stands between a page's markers."""
     begin, end = "<!-- results: begin -->", "<!-- results: end -->"
-    text = readme.read_text("utf-8")
     pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
-    block = f"{begin}\n{table(results)}\n{end}"
-    readme.write_text(pattern.sub(lambda _: block, text), "utf-8")
+    text = pattern.sub(lambda _: f"{begin}\n{block}\n{end}", page.read_text("utf-8"))
+    page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

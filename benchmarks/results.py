@@ -17,7 +17,11 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 
 @dataclass(frozen=True)
 class Result:
-    """One measured number. `goal` is what it must reach, `reference` the best known elsewhere."""
+    """One measured number. `goal` is what it must reach, `reference` the best known elsewhere.
+
+    `values` holds one number per seed where there are several (`value` is then their mean, or what
+    the name says); `setting` says exactly what was run.
+    """
 
     name: str
     value: float
@@ -26,6 +30,8 @@ class Result:
     reference: str
     better: Literal["higher", "lower"]
     command: str
+    values: tuple[float, ...] = ()
+    setting: str = ""
 
     @property
     def reached(self) -> bool | None:
@@ -74,7 +80,8 @@ def read() -> list[Mapping[str, object]]:
 
 def as_result(row: Mapping[str, object]) -> Result:
     """A committed row as a `Result`."""
-    fields = {name: row[name] for name in Result.__dataclass_fields__}
+    fields = {name: row[name] for name in Result.__dataclass_fields__ if name in row}
+    fields["values"] = tuple(row.get("values", ()))  # type: ignore[arg-type]
     return Result(**fields)  # type: ignore[arg-type]
 
 
@@ -96,7 +103,23 @@ def table(results: Iterable[Result]) -> str:
         sign = "≥" if one.better == "higher" else "≤"
         goal = "" if one.goal is None else f"{sign} {shown(one.goal)} {one.unit}"
         missed = " (missed)" if one.reached is False else ""
-        lines.append(
-            f"| {one.name} | **{shown(one.value)} {one.unit}**{missed} | {goal} | {one.reference} |"
-        )
+        number = f"**{shown(one.value)} {one.unit}**{spread(one)}{missed}"
+        lines.append(f"| {one.name} | {number} | {goal} | {one.reference} |")
+    return "\n".join(lines)
+
+
+def spread(one: Result) -> str:
+    """From the worst to the best seed, where there are several."""
+    if len(one.values) < 2:
+        return ""
+    return f" ({shown(min(one.values))} to {shown(max(one.values))}, {len(one.values)} seeds)"
+
+
+def details(rows: Iterable[Mapping[str, object]]) -> str:
+    """A Markdown table of how each result was made."""
+    lines = ["| what | setting | command | made at |", "|---|---|---|---|"]
+    for row in rows:
+        setting = row.get("setting") or "as the command's defaults"
+        made = f"{row['commit']}, {row['machine']}"
+        lines.append(f"| {row['name']} | {setting} | `{row['command']}` | {made} |")
     return "\n".join(lines)

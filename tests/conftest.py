@@ -12,7 +12,7 @@ import pytest
 from ostrom import types as t
 from ostrom.chain.hashes import result_digest, score_commitment, task_id_of, update_commitment
 from ostrom.codec import checksum_address, keccak, sha256
-from ostrom.evidence import gather, read_scores
+from ostrom.evidence import gather, read_metrics, read_scores
 from ostrom.protocol import TaskState, step
 from ostrom.records import encode_scores
 from ostrom.settlement import Evidence, Outcome, candidate, settle
@@ -34,7 +34,7 @@ def address(name: str) -> Address:
 def small_spec(**changes: Any) -> Spec:
     """A spec with updates of five integers."""
     return example().model_copy(
-        update={"parameters": LENGTH, "update_length": LENGTH, **changes},
+        update={"parameters": LENGTH, "layout": ((LENGTH,),), **changes},
     )
 
 
@@ -162,9 +162,11 @@ class Play:
             )
         return self
 
-    def score(self, scores: dict[Address, dict[Address, int]]) -> Play:
+    def score(self, scores: dict[Address, dict[Address, int]], metric: int | None = None) -> Play:
         """Both score phases; the vectors of the given validators reach the store."""
-        documents = {v: encode_scores(self.state, v, line) for v, line in scores.items()}
+        documents = {
+            v: encode_scores(self.state, v, line, metric=metric) for v, line in scores.items()
+        }
         for v, data in documents.items():
             hidden = score_commitment(
                 self.id, self.number, validator=v, scores=sha256(data), salt=SALT
@@ -182,10 +184,12 @@ class Play:
     def to_score(self) -> Play:
         return self.to_reveal().reveal().start(Phase.SCORE)
 
-    def to_attest(self, scores: dict[Address, dict[Address, int]] | None = None) -> Play:
+    def to_attest(
+        self, scores: dict[Address, dict[Address, int]] | None = None, metric: int | None = None
+    ) -> Play:
         """From the commit phase to the attest phase."""
         self.to_score()
-        return self.score(self.flat(1) if scores is None else scores).start(Phase.ATTEST)
+        return self.score(self.flat(1) if scores is None else scores, metric).start(Phase.ATTEST)
 
     def flat(self, score: int) -> dict[Address, dict[Address, int]]:
         """Every validator gives every trainer the same score."""
@@ -196,7 +200,8 @@ class Play:
 
     def outcome(self, scores: dict[Address, dict[Address, int]] | None = None) -> Outcome:
         votes = read_scores(self.store, self.state) if scores is None else scores
-        return settle(candidate(self.evidence(), fresh=True), votes)
+        metrics = read_metrics(self.store, self.state, self.spec)
+        return settle(candidate(self.evidence(), fresh=True), votes, metrics)
 
     def attest(self, result: t.Result, *validators: Address) -> Play:
         digest = result_digest(self.id, self.number, result=result)
@@ -216,9 +221,9 @@ class Play:
     def finish(self) -> Play:
         return self.tell(t.TaskFinished(self.id))
 
-    def play_round(self, outcome: Outcome | None = None) -> Outcome:
+    def play_round(self, outcome: Outcome | None = None, metric: int | None = None) -> Outcome:
         """An honest round, from its commit phase to its settlement."""
-        self.to_attest()
+        self.to_attest(metric=metric)
         done = outcome or self.outcome()
         self.store.put(done.model)
         self.store.put(done.record)

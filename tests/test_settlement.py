@@ -14,6 +14,7 @@ from ostrom import types as t
 from ostrom.codec import decode_document, encode_document, merkle_verify, sha256, words
 from ostrom.codec import merkle_leaf as leaf
 from ostrom.errors import CodecError
+from ostrom.faults import chain_faults
 from ostrom.incentives import balance_proof
 from ostrom.protocol import TaskState
 from ostrom.records import Balances, decode_record, decode_scores, encode_scores, record_balances
@@ -22,13 +23,13 @@ from ostrom.settlement import (
     Evidence,
     Outcome,
     candidate,
-    chain_faults,
     consensus_scores,
     settle,
 )
 from ostrom.storage import cid_of, digest_of
 from ostrom.tensors import chunk_root, decode_tensors
 from ostrom.types import Address, Phase
+from ostrom.verification import scoring_seed
 
 Scores = dict[Address, dict[Address, int]]
 
@@ -368,6 +369,152 @@ def test_a_trainer_whom_nobody_scores_gets_zero_and_no_pay(play: Any) -> None:
     outcome = settled(play.evidence(), votes)
     assert alice not in outcome.balances.payouts
     assert settled(play.evidence(), {}).result.paid == 0
+
+
+def test_identical_updates_share_one_reward_whoever_committed_first(new_play: Any) -> None:
+    paid = {}
+    for order in (("alice", "bob", "mallory"), ("mallory", "bob", "alice")):
+        play = new_play(order).begin()
+        alice, bob, mallory = (play.trainers[order.index(n)] for n in ("alice", "bob", "mallory"))
+        for one in (alice, mallory):
+            play.update(one, [3, 0, 0, 0, 0])
+        play.update(bob, [0, 3, 0, 0, 0])
+        outcome = play.to_attest().outcome()
+        balances = outcome.balances.payouts
+        assert parameters(outcome) == [2, 3, 2, 3, 4]
+        assert outcome.balances.strikes == {}
+        assert balances[alice] == balances[mallory] == balances[bob] // 2
+        paid[order] = (balances[alice], balances[bob], outcome.result.paid)
+    assert len(set(paid.values())) == 1
+
+
+def test_a_shared_reward_is_divided_downwards(new_play: Any) -> None:
+    names = ("alice", "bob", "carol", "mallory")
+    play = new_play(names, pool=3 * 1_000 + 1).begin()
+    alice, bob, *copiers = play.trainers
+    for one in (alice, *copiers):
+        play.update(one, [3, 0, 0, 0, 0])
+    play.update(bob, [0, 3, 0, 0, 0])
+    balances = play.to_attest().outcome().balances.payouts
+    assert balances[bob] == 450
+    assert [balances[one] for one in (alice, *copiers)] == [150] * 3
+    assert play.outcome().result.paid <= play.state.budget()
+
+
+def test_a_weight_by_stake_is_that_of_the_largest_holder(new_play: Any, small_spec: Any) -> None:
+    spec = small_spec(incentive="stake_weighted", validators_bps=0)
+    play = new_play(("alice", "bob", "mallory"), spec=spec, pool=1_800).join()
+    alice, bob, mallory = play.trainers
+    play.tell(t.Sanctioned(play.id, mallory, 1, 90, False)).start(Phase.COMMIT)
+    for one in (alice, mallory):
+        play.update(one, [3, 0, 0, 0, 0])
+    play.update(bob, [0, 3, 0, 0, 0])
+    balances = play.to_attest().outcome().balances.payouts
+    assert balances == {alice: 150, mallory: 150, bob: 300}
+
+
+def test_a_cumulative_incentive_pays_by_the_scores_of_all_rounds(
+    new_play: Any, small_spec: Any
+) -> None:
+    """Mallory's measured luck in the second round does not outweigh the first."""
+    spec = small_spec(incentive="cumulative", validators_bps=0)
+    play = new_play(spec=spec, pool=3 * 900).begin()
+    alice, bob, mallory = play.trainers
+    votes = [{alice: 40, bob: 20, mallory: -30}, {alice: 5, bob: -5, mallory: 20}]
+    earned = []
+    for vote in votes:
+        play.to_attest(dict.fromkeys(play.validators, vote))
+        done = play.outcome()
+        play.store.put(done.model)
+        play.store.put(done.record)
+        play.attest(done.result).settle(done.result).start(Phase.COMMIT)
+        earned.append(done.balances)
+    assert earned[0].payouts == {alice: 600, bob: 300}
+    assert earned[1].history == {alice: 45, bob: 15, mallory: -10}
+    assert earned[1].payouts == {alice: 600 + 675, bob: 300 + 225}
+
+
+def test_a_cumulative_incentive_pays_only_who_contributes_now(
+    new_play: Any, small_spec: Any
+) -> None:
+    play = new_play(spec=small_spec(incentive="cumulative")).begin()
+    alice = play.trainers[0]
+    play.content(alice, b"noise", root=bytes(32))
+    evidence = play.to_attest().evidence()
+    rich = replace(evidence, before=Balances({}, {}, {alice: 10**9}))
+    outcome = settled(rich, play.flat(1))
+    assert alice not in outcome.balances.payouts
+    assert outcome.balances.history[alice] == 10**9
+
+
+def test_a_copy_takes_half_of_a_score_and_nothing_of_its_victim_s_history(
+    new_play: Any, small_spec: Any
+) -> None:
+    spec = small_spec(incentive="cumulative", validators_bps=0)
+    play = new_play(spec=spec, pool=3 * 1_000).begin()
+    alice, bob, mallory = play.trainers
+    for one in (alice, mallory):
+        play.update(one, [3, 0, 0, 0, 0])
+    play.update(bob, [0, 3, 0, 0, 0])
+    evidence = play.to_attest().evidence()
+    known = replace(evidence, before=Balances({}, {}, {alice: 60, bob: 20}))
+    outcome = settled(known, play.flat(20))
+    assert outcome.balances.history == {alice: 70, bob: 40, mallory: 10}
+    pay = outcome.balances.payouts
+    assert pay == {alice: 583, bob: 333, mallory: 83}
+
+
+def test_what_everybody_knew_is_the_part_along_the_last_change(play: Any) -> None:
+    alice, bob, mallory = play.trainers
+    play.update(alice, [4, 2, 0, 0, 0])
+    play.update(bob, [-4, 2, 0, 0, 0])
+    play.update(mallory, [8, 0, 0, 0, 0])
+    made = candidate(play.to_attest().evidence())
+    asked = []
+
+    def trend() -> Any:
+        asked.append(1)
+        return np.array([2, 0, 0, 0, 0], dtype=np.int64)
+
+    given = made.contributions(trend)
+    everyone = range(3)
+    rows = {one.verdict.trainer: i for i, one in enumerate(made.accepted)}
+    assert not asked
+    assert given.model_with(everyone).tolist() == given.candidate.tolist()
+    assert given.model_with([]).tolist() == [4, 1, 2, 3, 4]
+    replayed = [i for i in everyone if i != rows[mallory]]
+    assert given.model_with(replayed).tolist() == given.candidate.tolist()
+    assert given.model_with([rows[bob]]).tolist() == [3, 2, 2, 3, 4]
+    assert asked == [1]
+
+
+def test_the_scoring_seed_changes_with_every_commitment_and_round(play: Any) -> None:
+    state = play.to_attest().state
+    alice = play.trainers[0]
+    other = replace(state.round, commits={**state.round.commits, alice: bytes(32)})
+    backwards = replace(state.round, commits=dict(reversed(list(state.round.commits.items()))))
+    seeds = {
+        scoring_seed(one)
+        for one in (
+            state,
+            replace(state, rounds={**state.rounds, state.number: other}),
+            replace(state, task_id=bytes(32)),
+        )
+    }
+    assert len(seeds) == 3
+    reordered = replace(state, rounds={**state.rounds, state.number: backwards})
+    assert scoring_seed(reordered) == scoring_seed(state)
+
+
+def test_contributions_are_the_models_of_any_coalition(play: Any) -> None:
+    made = candidate(play.to_attest().evidence())
+    given = made.contributions()
+    n = len(made.accepted)
+    assert given.model_of([]).tolist() == given.parent.tolist() == [0, 1, 2, 3, 4]
+    assert given.model_of(range(n)).tolist() == given.candidate.tolist()
+    for i, row in enumerate(given.without_each()):
+        assert given.model_of([j for j in range(n) if j != i]).tolist() == row.tolist()
+        assert given.model_of([i]).tolist() == (given.parent + given.updates[i]).tolist()
 
 
 def test_a_void_round_s_budget_is_paid_by_those_that_follow(play: Any) -> None:

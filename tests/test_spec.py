@@ -31,7 +31,7 @@ BAD: dict[str, dict[str, Any]] = {
     "a text for a number": {"parameters": "650"},
     "no parameters": {"parameters": 0},
     "a model of 2**40": {"parameters": 1 << 40},
-    "an update of no length": {"update_length": 0},
+    "an update of no length": {"layout": [[0]]},
     "floats": {"dtype": "float32"},
     "31 fraction bits": {"fraction_bits": 31},
     "negative fraction bits": {"fraction_bits": -1},

@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -26,7 +27,7 @@ Document: TypeAlias = Any
 """What JSON can say without floats."""
 
 DOCUMENT_BYTES_MAX = 1 << 20
-"""A document is one raw block, so that its digest alone names its CID."""
+"""One raw block, so that a document's digest alone names its CID; records may be longer."""
 
 INTEGER_MAX = (1 << 53) - 1
 
@@ -52,6 +53,7 @@ def keccak(data: bytes | memoryview) -> Digest:
     return _keccak.new(digest_bits=256, data=bytes(data)).digest()
 
 
+@lru_cache(maxsize=1 << 15)
 def checksum_address(raw: bytes) -> Address:
     """The EIP-55 text of a 20-byte account (https://eips.ethereum.org/EIPS/eip-55).
 
@@ -87,11 +89,11 @@ def address_bytes(address: Address) -> bytes:
     return bytes.fromhex(address[2:])
 
 
-def encode_document(value: Document) -> bytes:
+def encode_document(value: Document, *, max_bytes: int = DOCUMENT_BYTES_MAX) -> bytes:
     """The canonical bytes of a document.
 
     Raises:
-        CodecError: a float, a large integer, a non-string key, or more than 1 MiB.
+        CodecError: a float, a large integer, a non-string key, or more than `max_bytes`.
 
     >>> encode_document({"b": [1, True, None], "a": "ø"})
     b'{"a":"\\xc3\\xb8","b":[1,true,null]}'
@@ -102,12 +104,12 @@ def encode_document(value: Document) -> bytes:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise CodecError(f"a string holds a lone surrogate: {error}") from None
-    if len(data) > DOCUMENT_BYTES_MAX:
-        raise CodecError(f"a document has at most {DOCUMENT_BYTES_MAX} bytes, not {len(data)}")
+    if len(data) > max_bytes:
+        raise CodecError(f"a document has at most {max_bytes} bytes, not {len(data)}")
     return data
 
 
-def decode_document(data: bytes) -> Document:
+def decode_document(data: bytes, *, max_bytes: int = DOCUMENT_BYTES_MAX) -> Document:
     """The document that `data` canonically encodes; the inverse of `encode_document`.
 
     Raises:
@@ -116,10 +118,10 @@ def decode_document(data: bytes) -> Document:
     >>> decode_document(b'{"a":1}')
     {'a': 1}
     """
-    if len(data) > DOCUMENT_BYTES_MAX:
-        raise CodecError(f"a document has at most {DOCUMENT_BYTES_MAX} bytes, not {len(data)}")
+    if len(data) > max_bytes:
+        raise CodecError(f"a document has at most {max_bytes} bytes, not {len(data)}")
     value = parse_json(data)
-    if encode_document(value) != data:
+    if encode_document(value, max_bytes=max_bytes) != data:
         raise CodecError("the document is not in canonical form (sorted keys, no white space)")
     return value
 
@@ -216,8 +218,18 @@ def merkle_proof(leaves: Sequence[Digest], index: int) -> list[Digest]:
     >>> all(merkle_verify(tree[i], merkle_proof(tree, i), merkle_root(tree)) for i in range(5))
     True
     """
+    return merkle_path(merkle_levels(leaves), index)
+
+
+def merkle_path(levels: Sequence[Sequence[Digest]], index: int) -> list[Digest]:
+    """`merkle_proof` for who needs many of one tree: `levels` as `merkle_levels` gives them.
+
+    >>> tree = [merkle_leaf(bytes([i])) for i in range(5)]
+    >>> merkle_path(merkle_levels(tree), 4) == merkle_proof(tree, 4)
+    True
+    """
     proof = []
-    for level in merkle_levels(leaves)[:-1]:
+    for level in levels[:-1]:
         sibling = index ^ 1
         if sibling < len(level):
             proof.append(level[sibling])

@@ -11,25 +11,23 @@ from functools import lru_cache
 import numpy as np
 
 from ostrom.codec import DOCUMENT_BYTES_MAX
-from ostrom.errors import CodecError, StoreError
+from ostrom.errors import CodecError, NotFound, StoreError
 from ostrom.protocol import TaskState
-from ostrom.records import Balances, decode_record, decode_scores, record_balances
+from ostrom.records import (
+    RECORD_BYTES_MAX,
+    Balances,
+    decode_metric,
+    decode_record,
+    decode_scores,
+    record_balances,
+)
 from ostrom.registry import load_model, parent_of_round
 from ostrom.settlement import Evidence
 from ostrom.spec import Spec
 from ostrom.storage import Store, cid_from_digest, codec_for
-from ostrom.tensors import encode_tensors
-from ostrom.types import Address, Digest
-
-
-@lru_cache(maxsize=16)
-def update_file_size(length: int, dtype: str) -> int:
-    """The bytes of an update file; the spec fixes them, and with them the CID's codec.
-
-    >>> update_file_size(10, "int32")
-    112
-    """
-    return len(encode_tensors({"update": np.zeros(length, dtype=dtype)}))
+from ostrom.targets import target
+from ostrom.types import Address, Digest, IntVector, Result
+from ostrom.updates import update_file_size
 
 
 def fetch_update(store: Store, digest: Digest, spec: Spec) -> bytes:
@@ -38,7 +36,7 @@ def fetch_update(store: Store, digest: Digest, spec: Spec) -> bytes:
     Raises:
         StoreError: it is not there, is damaged, or has not the length that the spec fixes.
     """
-    size = update_file_size(spec.update_length, spec.dtype)
+    size = update_file_size(spec)
     return store.get(cid_from_digest(digest, codec_for(size)), max_bytes=size)
 
 
@@ -59,12 +57,33 @@ def read_document(store: Store, digest: Digest) -> bytes:
     return store.get(cid_from_digest(digest, "raw"), max_bytes=DOCUMENT_BYTES_MAX)
 
 
+def read_record(store: Store, digest: Digest) -> bytes:
+    """A record or a score vector that the chain names by digest, however many trainers it names.
+
+    One of more than 1 MiB is a tree of blocks, and the digest is that of its root. No root looks
+    like the beginning of a document, so the digest alone decides what is read.
+
+    Raises:
+        StoreError: it is not there, is damaged, or is too long.
+    """
+    tree = cid_from_digest(digest, "dag-pb")
+    try:
+        data = read_document(store, digest)
+    except NotFound:
+        if not store.has(tree):
+            raise
+    else:
+        if data.startswith(b"{") or not store.has(tree):
+            return data
+    return store.get(tree, max_bytes=RECORD_BYTES_MAX)
+
+
 def read_scores(store: Store, state: TaskState) -> dict[Address, dict[Address, int]]:
     """The revealed score vectors that can be read; the others are left out."""
     vectors: dict[Address, dict[Address, int]] = {}
     for validator, digest in state.round.score_reveals.items():
         try:
-            vectors[validator] = decode_scores(read_document(store, digest), state, validator)
+            vectors[validator] = decode_scores(read_record(store, digest), state, validator)
         except (StoreError, CodecError):
             continue
     return vectors
@@ -72,10 +91,67 @@ def read_scores(store: Store, state: TaskState) -> dict[Address, dict[Address, i
 
 def last_balances(store: Store, state: TaskState) -> Balances:
     """The balances of the last settled round; empty before the first."""
-    settled = [r for r in state.rounds.values() if r.settled]
-    if not settled or settled[-1].settled is None:
+    last = last_settled(state)
+    if last is None:
         return Balances()
-    return record_balances(decode_record(read_document(store, settled[-1].settled.record)))
+    return balances_of(store, last.record)
+
+
+def balances_of(store: Store, record: Digest) -> Balances:
+    """The balances that a record holds.
+
+    Raises:
+        StoreError: it is not there, or it is damaged.
+        CodecError: it is no record.
+    """
+    return record_balances(decode_record(read_record(store, record)))
+
+
+def read_metrics(store: Store, state: TaskState, spec: Spec) -> dict[Address, int]:
+    """What validators measured of the round's model; nothing where the task has no target."""
+    if target(spec.target) is None:
+        return {}
+    found: dict[Address, int] = {}
+    for validator in read_scores(store, state):
+        metric = decode_metric(read_record(store, state.round.score_reveals[validator]))
+        if metric is not None:
+            found[validator] = metric
+    return found
+
+
+def target_reached(store: Store, state: TaskState, spec: Spec) -> bool:
+    """True if the last settled round's model is as good as the task's sponsor wants."""
+    wanted, last = target(spec.target), last_settled(state)
+    if wanted is None or last is None:
+        return False
+    metric = _metric(store, last.record)
+    return metric is not None and metric >= wanted
+
+
+@lru_cache(maxsize=4)
+def _metric(store: Store, record: Digest) -> int | None:
+    metric: int | None = decode_record(read_record(store, record))["metric"]
+    return metric
+
+
+def last_settled(state: TaskState) -> Result | None:
+    """The result of the last settled round; None before the first."""
+    settled = [r.settled for r in state.rounds.values() if r.settled]
+    return settled[-1] if settled else None
+
+
+def last_change(store: Store, state: TaskState, spec: Spec) -> IntVector | None:
+    """How the model that the round starts from differs from its own parent; None for the first.
+
+    Raises:
+        StoreError: one of the two is missing or damaged.
+    """
+    here = parent_of_round(state)
+    if here.parent not in state.versions:
+        return None
+    before = load_model(store, state.versions[here.parent], spec)["parameters"]
+    after = load_model(store, here, spec)["parameters"]
+    return after.astype(np.int64) - before
 
 
 def gather(store: Store, state: TaskState, spec: Spec) -> Evidence:

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from ostrom import types as t
 from ostrom.errors import ProtocolError
+from ostrom.growing import Growing, put, without
 from ostrom.types import Address, Digest, Phase, Role
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,26 @@ class Member:
 
 @dataclass(frozen=True)
 class RoundState:
-    """What the chain knows of one round. The reveals keep the order of the log."""
+    """What the chain knows of one round. All entries keep the order of the log."""
 
     number: int
     parent: int = 0
-    commits: Mapping[Address, Digest] = field(default_factory=dict)
-    reveals: Mapping[Address, t.Revealed] = field(default_factory=dict)
-    score_commits: Mapping[Address, Digest] = field(default_factory=dict)
-    score_reveals: Mapping[Address, Digest] = field(default_factory=dict)
-    attestations: Mapping[Address, t.Attested] = field(default_factory=dict)
+    commits: Mapping[Address, Digest] = field(default_factory=Growing)
+    reveals: Mapping[Address, t.Revealed] = field(default_factory=Growing)
+    score_commits: Mapping[Address, Digest] = field(default_factory=Growing)
+    score_reveals: Mapping[Address, Digest] = field(default_factory=Growing)
+    attestations: Mapping[Address, t.Attested] = field(default_factory=Growing)
     settled: t.Result | None = None
     void: bool = False
+
+    def owes_reveal(self, trainer: Address) -> bool:
+        """True if the trainer committed and did not reveal."""
+        return trainer in self.commits and trainer not in self.reveals
 
     @property
     def missed(self) -> tuple[Address, ...]:
         """Trainers who committed and did not reveal, sorted."""
-        return tuple(sorted(set(self.commits) - set(self.reveals), key=str.lower))
+        return tuple(sorted(filter(self.owes_reveal, self.commits), key=str.lower))
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,13 @@ class TaskState:
     phase: Phase = Phase.NONE
     number: int = 0
     deadline: int = 0
-    members: Mapping[Address, Member] = field(default_factory=dict)
+    members: Mapping[Address, Member] = field(default_factory=Growing)
     rounds: Mapping[int, RoundState] = field(default_factory=dict)
     versions: Mapping[int, t.ModelPublished] = field(default_factory=dict)
     head: int = 0
     allocated: int = 0
-    claimed: Mapping[Address, int] = field(default_factory=dict)
+    claimed: Mapping[Address, int] = field(default_factory=Growing)
+    claimed_total: int = 0
     refunded: int = 0
 
     @property
@@ -194,14 +197,6 @@ def _require(condition: bool, fault: str) -> None:
         raise ProtocolError(fault)
 
 
-def _put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
-    return {**mapping, key: value}
-
-
-def _without(mapping: Mapping[K, V], key: K, kept: Mapping[K, object]) -> Mapping[K, V]:
-    return {k: v for k, v in mapping.items() if k != key or k in kept}
-
-
 def _in_round(state: TaskState, phase: Phase, number: int, what: str) -> RoundState:
     """The current round, after checking that `what` may happen in it now."""
     now = f"the {state.phase.name} phase of round {state.number}"
@@ -215,7 +210,7 @@ def _ended(state: TaskState) -> bool:
 
 
 def _with_round(state: TaskState, changed: RoundState) -> TaskState:
-    return replace(state, rounds=_put(state.rounds, changed.number, changed))
+    return replace(state, rounds=put(state.rounds, changed.number, changed))
 
 
 @singledispatch
@@ -240,7 +235,7 @@ def _(event: t.Joined, state: TaskState) -> TaskState:
     late = state.over or (validates and state.number > 0)
     _require(not late, f"{event.account} joins too late")
     member = Member(event.role, event.stake, since=state.number + 1)
-    return replace(state, members=_put(state.members, event.account, member))
+    return replace(state, members=put(state.members, event.account, member))
 
 
 @_apply.register
@@ -249,9 +244,9 @@ def _(event: t.Left, state: TaskState) -> TaskState:
     member = state.members[event.account]
     _require(not (member.left or member.expelled), f"{event.account} leaves twice")
     stays = member.role == Role.VALIDATOR and state.number > 0
-    bound = stays or event.account in state.round.missed
+    bound = stays or state.round.owes_reveal(event.account)
     _require(state.over or not bound, f"{event.account} leaves while its round needs it")
-    return replace(state, members=_put(state.members, event.account, replace(member, left=True)))
+    return replace(state, members=put(state.members, event.account, replace(member, left=True)))
 
 
 @_apply.register
@@ -274,7 +269,7 @@ def _(event: t.Committed, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.COMMIT, event.round, "a commitment")
     _require(state.is_active(event.trainer), f"{event.trainer} is no active trainer")
     _require(event.trainer not in here.commits, f"{event.trainer} commits twice")
-    commits = _put(here.commits, event.trainer, event.commitment)
+    commits = put(here.commits, event.trainer, event.commitment)
     return _with_round(state, replace(here, commits=commits))
 
 
@@ -283,7 +278,7 @@ def _(event: t.Revealed, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.REVEAL, event.round, "a reveal")
     _require(event.trainer in here.commits, f"{event.trainer} reveals without a commitment")
     _require(event.trainer not in here.reveals, f"{event.trainer} reveals twice")
-    return _with_round(state, replace(here, reveals=_put(here.reveals, event.trainer, event)))
+    return _with_round(state, replace(here, reveals=put(here.reveals, event.trainer, event)))
 
 
 @_apply.register
@@ -291,7 +286,7 @@ def _(event: t.ScoresCommitted, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.SCORE, event.round, "a score commitment")
     _require(state.may_act(event.validator, Role.VALIDATOR), f"{event.validator} is no validator")
     _require(event.validator not in here.score_commits, f"{event.validator} scores twice")
-    commits = _put(here.score_commits, event.validator, event.commitment)
+    commits = put(here.score_commits, event.validator, event.commitment)
     return _with_round(state, replace(here, score_commits=commits))
 
 
@@ -300,7 +295,7 @@ def _(event: t.ScoresRevealed, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.SCORE_REVEAL, event.round, "a score reveal")
     _require(event.validator in here.score_commits, f"{event.validator} reveals uncommitted scores")
     _require(event.validator not in here.score_reveals, f"{event.validator} reveals scores twice")
-    reveals = _put(here.score_reveals, event.validator, event.scores)
+    reveals = put(here.score_reveals, event.validator, event.scores)
     return _with_round(state, replace(here, score_reveals=reveals))
 
 
@@ -309,7 +304,7 @@ def _(event: t.Attested, state: TaskState) -> TaskState:
     here = _in_round(state, Phase.ATTEST, event.round, "an attestation")
     _require(state.may_act(event.validator, Role.VALIDATOR), f"{event.validator} is no validator")
     _require(event.validator not in here.attestations, f"{event.validator} attests twice")
-    votes = _put(here.attestations, event.validator, event)
+    votes = put(here.attestations, event.validator, event)
     return _with_round(state, replace(here, attestations=votes))
 
 
@@ -339,7 +334,7 @@ def _(event: t.ModelPublished, state: TaskState) -> TaskState:
     _require(event.version not in state.versions, f"version {event.version} is published twice")
     _require(event.parent == state.head, f"version {event.version} has a wrong parent")
     _require(event.round == state.number and not _ended(state), "a model is published out of turn")
-    return replace(state, versions=_put(state.versions, event.version, event), head=event.version)
+    return replace(state, versions=put(state.versions, event.version, event), head=event.version)
 
 
 @_apply.register
@@ -360,13 +355,15 @@ def _(event: t.Sanctioned, state: TaskState) -> TaskState:
     _require(event.strikes > member.strikes, f"{event.account} is sanctioned twice for one fault")
     slashed = member.slashed + event.slashed
     member = replace(member, strikes=event.strikes, slashed=slashed, expelled=event.expelled)
-    state = replace(state, members=_put(state.members, event.account, member))
+    state = replace(state, members=put(state.members, event.account, member))
     here = state.round
     if not event.expelled or here.number not in state.rounds:
         return state
     # Who is expelled owes the round nothing more; what it revealed stays said.
-    commits = _without(here.commits, event.account, here.reveals)
-    scores = _without(here.score_commits, event.account, here.score_reveals)
+    gone = event.account
+    commits = here.commits if gone in here.reveals else without(here.commits, gone)
+    scores = here.score_commits
+    scores = scores if gone in here.score_reveals else without(scores, gone)
     return _with_round(state, replace(here, commits=commits, score_commits=scores))
 
 
@@ -375,9 +372,10 @@ def _(event: t.Claimed, state: TaskState) -> TaskState:
     before = state.claimed.get(event.account, 0)
     right = event.cumulative == before + event.amount > before
     _require(right, f"{event.account} claims a wrong amount")
-    total = sum(state.claimed.values()) + event.amount
+    total = state.claimed_total + event.amount
     _require(total <= state.allocated, f"{event.account} claims more than was allocated")
-    return replace(state, claimed=_put(state.claimed, event.account, event.cumulative))
+    claimed = put(state.claimed, event.account, event.cumulative)
+    return replace(state, claimed=claimed, claimed_total=total)
 
 
 @_apply.register

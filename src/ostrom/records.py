@@ -19,17 +19,24 @@ from ostrom.types import Address, Digest
 RECORD_FORMAT = "ostrom/record/1"
 SCORES_FORMAT = "ostrom/scores/1"
 
-_PAIRS = {"scores": str, "faults": str, "payouts": str, "strikes": int}
+RECORD_BYTES_MAX = 1 << 24
+"""A record or a score vector: about 50,000 trainers. Beyond 1 MiB it is a tree of blocks."""
+
+_PAIRS = {"scores": str, "faults": str, "payouts": str, "strikes": int, "history": int}
 _UPDATE_TEXTS = {"trainer", "update", "samples", "check", "payout"}
 _AMOUNT = re.compile(r"[1-9][0-9]{0,77}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Balances:
-    """What every account has earned, and how many strikes it has, since the task began."""
+    """What every account has earned, and how many strikes it has, since the task began.
+
+    `history` sums each trainer's consensus scores, where the task's aggregation looks at them.
+    """
 
     payouts: Mapping[Address, int] = field(default_factory=dict)
     strikes: Mapping[Address, int] = field(default_factory=dict)
+    history: Mapping[Address, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,14 @@ class UpdateRow:
     payout: int
 
 
-def encode_scores(state: TaskState, validator: Address, scores: Mapping[Address, int]) -> bytes:
-    """A validator's score vector as a document."""
+def encode_scores(
+    state: TaskState,
+    validator: Address,
+    scores: Mapping[Address, int],
+    *,
+    metric: int | None = None,
+) -> bytes:
+    """A validator's score vector as a document, with its metric of the model if the task asks."""
     rows = [[trainer, scores[trainer]] for trainer in sorted(scores, key=str.lower)]
     return encode_document(
         {
@@ -54,7 +67,9 @@ def encode_scores(state: TaskState, validator: Address, scores: Mapping[Address,
             "round": state.number,
             "validator": validator,
             "scores": rows,
-        }
+            "metric": metric,
+        },
+        max_bytes=RECORD_BYTES_MAX,
     )
 
 
@@ -64,16 +79,25 @@ def decode_scores(data: bytes, state: TaskState, validator: Address) -> dict[Add
     Raises:
         CodecError: the bytes are not that vector in canonical form.
     """
-    document = decode_document(data)
+    document = decode_document(data, max_bytes=RECORD_BYTES_MAX)
     rows = document.get("scores") if isinstance(document, dict) else None
+    metric = document.get("metric") if isinstance(document, dict) else None
     well_formed = isinstance(rows, list) and all(
         isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and type(row[1]) is int
         for row in rows
     )
     scores = {Address(row[0]): row[1] for row in rows} if well_formed and rows else {}
-    if not well_formed or encode_scores(state, validator, scores) != data:
+    well_formed = well_formed and type(metric) in (int, type(None))
+    if not well_formed or encode_scores(state, validator, scores, metric=metric) != data:
         raise CodecError(f"not the scores of {validator} for round {state.number}")
     return scores
+
+
+def decode_metric(data: bytes) -> int | None:
+    """The metric in a score vector's document that `decode_scores` has accepted."""
+    document = decode_document(data, max_bytes=RECORD_BYTES_MAX)
+    metric = document.get("metric") if isinstance(document, dict) else None
+    return metric if isinstance(metric, int) else None
 
 
 def decode_record(data: bytes) -> Document:
@@ -82,7 +106,7 @@ def decode_record(data: bytes) -> Document:
     Raises:
         CodecError: the bytes are no canonical record.
     """
-    document = decode_document(data)
+    document = decode_document(data, max_bytes=RECORD_BYTES_MAX)
     if not isinstance(document, dict) or document.get("format") != RECORD_FORMAT:
         raise CodecError("not a record of this version")
     if not _is_record(document):
@@ -93,6 +117,8 @@ def decode_record(data: bytes) -> Document:
 def _is_record(document: dict[str, Document]) -> bool:
     """True if readers can rely on every field: a dishonest quorum may have attested to anything."""
     updates = document.get("updates")
+    if type(document.get("metric", "")) not in (int, type(None)):
+        return False
     if type(document.get("round")) is not int or not isinstance(updates, list):
         return False
     rows = all(isinstance(row, dict) and _texts_of(row) >= _UPDATE_TEXTS for row in updates)
@@ -127,7 +153,8 @@ def record_balances(record: Document) -> Balances:
     """The cumulative payouts and strikes that a record holds."""
     return Balances(
         {Address(account): int(amount) for account, amount in record["payouts"]},
-        {Address(account): int(strikes) for account, strikes in record["strikes"]},
+        {Address(account): strikes for account, strikes in record["strikes"]},
+        {Address(account): score for account, score in record["history"]},
     )
 
 
@@ -138,11 +165,14 @@ def encode_record(
     voters: Sequence[Address],
     faults: Mapping[Address, str],
     balances: Balances,
+    metric: int | None = None,
 ) -> bytes:
     """The record of the current round of `state`, from its updates in address order.
 
+    `metric` is what the validators measured of the round's model, where the task has a target.
+
     Raises:
-        CodecError: it has more than 1 MiB, which holds about 3,900 trainers.
+        CodecError: it has more than `RECORD_BYTES_MAX`.
     """
     reveals = state.round.score_reveals
     return encode_document(
@@ -153,10 +183,13 @@ def encode_record(
             "parent": state.round.parent,
             "updates": [_update_row(row) for row in updates],
             "scores": _pairs({voter: reveals[voter].hex() for voter in voters}),
+            "metric": metric,
             "faults": _pairs(faults),
             "payouts": _pairs({a: str(amount) for a, amount in balances.payouts.items()}),
             "strikes": _pairs(balances.strikes),
-        }
+            "history": _pairs(balances.history),
+        },
+        max_bytes=RECORD_BYTES_MAX,
     )
 
 

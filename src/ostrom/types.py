@@ -78,10 +78,14 @@ class TaskParams:
 
 @dataclass(frozen=True)
 class Update:
-    """A trainer's quantised change of the model: `values` (d,) int32 or int64."""
+    """A trainer's quantised change of the model: `values` (d,) int32 or int64.
+
+    `words` (m,) int32 is what is sent where a compression packs the values.
+    """
 
     values: IntVector
     samples: int
+    words: IntVector | None = None
 
 
 @dataclass(frozen=True)

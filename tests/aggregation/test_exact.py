@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ostrom.aggregation import exact, squared_distances
+from ostrom.aggregation.selected import mean_selected
 
 INT32 = st.one_of(
     st.integers(-3, 3),
@@ -86,13 +87,12 @@ def test_sums_are_held_inside_int64(rows: Any) -> None:
 
 
 @given(matrices(np.int32, INT32), st.data())
-def test_selected_rows_are_summed_exactly(rows: Any, data: Any) -> None:
+def test_means_of_selected_rows_are_exact(rows: Any, data: Any) -> None:
     chosen = data.draw(hnp.arrays(np.bool_, (3, len(rows))))
-    wanted = [
-        [sum(x for x, mark in zip(column, marks) if mark) for column in rows.T.tolist()]
-        for marks in chosen.tolist()
-    ]
-    assert exact.sum_selected(rows, chosen).tolist() == wanted
+    chosen[:, 0] = True
+    for marks, means in zip(chosen, mean_selected(rows, chosen).tolist()):
+        sums = [Fraction(sum(column), int(marks.sum())) for column in zip(*rows[marks].tolist())]
+        assert means == [math.floor(one + Fraction(1, 2)) for one in sums]
 
 
 def test_rows_are_ordered_by_content_and_equal_contents_by_weight() -> None:

@@ -24,6 +24,10 @@ FEDERATIONS: list[tuple[str, dict[str, Any]]] = [
         "garbage|copy|zeros|late_reveal|silent_validator|wrong_digest",
         {"clients": 6, "validators": 7},
     ),
+    (
+        "last_delta|optimal_alie(trainers=2)|lazy|sybil(identities=2)|inflate|lazy_validator",
+        {"clients": 8, "validators": 5, "rounds": 3},
+    ),
     # Dead or nearly so.
     ("drop_out(trainers=4)", {}),
     ("garbage(trainers=2)", {"clients": 2, "validators": 1, "rounds": 5}),

@@ -37,6 +37,34 @@ def test_an_invented_result_earns_a_strike_and_moves_no_money(play: Any) -> None
     assert run.balances.payouts == honest.balances.payouts
 
 
+def test_one_validator_of_four_that_inflates_a_friend_moves_no_money(play: Any) -> None:
+    run, honest = play("inflate(friend=0)"), play("none")
+    assert run.strikes(ROGUE) == 0
+    assert run.balances.payouts == honest.balances.payouts
+
+
+def test_three_validators_of_four_that_inflate_a_friend_give_it_nearly_everything(
+    play: Any,
+) -> None:
+    run = play("inflate(friend=0,validators=3)")
+    assert sum(run.earned(f"trainer-{i}") for i in (1, 2, 3)) * 100 < run.earned("trainer-0")
+
+
+def test_one_validator_that_scores_nothing_is_paid_like_the_others(
+    play: Any,
+) -> None:
+    run = play("lazy_validator")
+    assert run.earned(ROGUE) == run.earned("validator-0") > 0
+    assert run.strikes(ROGUE) == 0
+    assert sum(run.earned(f"trainer-{i}") for i in range(4)) > 0
+    assert run.model == play("none").model
+
+
+def test_where_most_validators_score_nothing_no_trainer_is_paid(play: Any) -> None:
+    run = play("lazy_validator(validators=3)", rounds=2)
+    assert [run.earned(f"trainer-{i}") for i in range(4)] == [0] * 4
+
+
 @pytest.mark.parametrize("behaviour", ["silent_validator", "wrong_digest"])
 def test_without_a_quorum_every_round_is_void_and_the_pool_goes_back(
     play: Any, behaviour: str

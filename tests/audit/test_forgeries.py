@@ -122,8 +122,8 @@ def no_document(outcome: Outcome, task: Digest) -> Outcome:
 def collude(monkeypatch: pytest.MonkeyPatch, out: Path, forge: Forge) -> AuditLine:
     """Run a federation whose validators all attest to the forged result; what the audit finds."""
 
-    def forged(made: Candidate, scores: Any) -> Outcome:
-        return forge(settle(made, scores), made.evidence.state.task_id)
+    def forged(made: Candidate, scores: Any, metrics: Any) -> Outcome:
+        return forge(settle(made, scores, metrics), made.evidence.state.task_id)
 
     monkeypatch.setattr(validator_module, "settle", forged)
     monkeypatch.setattr(runner_module, "write_outputs", lambda runner: None)

@@ -93,6 +93,7 @@ def test_shares_are_the_exact_ones_rounded_down(played: Any) -> None:
     for name, share in (
         ("equal_split", [int(score > 0) for score in scores]),
         ("proportional", [max(score, 0) for score in scores]),
+        ("cumulative", [max(score, 0) for score in scores]),
         ("stake_weighted", [max(score, 0) * stake for score, stake in zip(scores, stakes)]),
     ):
         whole = sum(share) or 1

@@ -205,3 +205,28 @@ def typed_hash(domain: Domain, name: str, fields: list[tuple[str, str, Any]]) ->
         message_data={key: value for key, _, value in fields},
     )
     return bytes(_hash_eip191_message(message))
+
+
+@given(
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**200),
+    st.binary(max_size=80),
+    st.sampled_from([{"to": BOB.address}, {}]),
+    st.sampled_from(
+        [{"gasPrice": 9**9}, {"type": 2, "maxFeePerGas": 130, "maxPriorityFeePerGas": 0}]
+    ),
+)
+def test_a_transaction_has_the_bytes_that_eth_account_signs(
+    nonce: int, value: int, data: bytes, to: dict[str, object], price: dict[str, object]
+) -> None:
+    plain = {"chainId": 1337, "nonce": nonce, "gas": 21_000, "value": value, "data": data}
+    fields = plain | to | price
+    account = Account.from_key(_secret("alice"))
+    assert account.address == ALICE.address
+    assert ALICE.sign_transaction(fields) == account.sign_transaction(fields).raw_transaction
+
+
+def _secret(name: str) -> bytes:
+    """As `simulation_key` derives it."""
+    digest = keccak(f"ostrom simulation key 0 {name}".encode())
+    return (int.from_bytes(digest, "big") % (ORDER - 1) + 1).to_bytes(32, "big")

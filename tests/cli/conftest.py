@@ -118,6 +118,7 @@ def summary() -> dict[str, Any]:
     return {
         "config": {"dataset": "mnist"},
         "rounds": [row],
+        "model": {"text": "logistic", "parameters": 650, "update_bytes": 2_672},
         "final": {"accuracy": 0.97, "loss": float("nan")},
         "totals": {
             "gas": 1_000_000, "bytes": 5_000, "seconds": 3.0, "other_share": 0.5,

@@ -99,6 +99,7 @@ def test_without_settings_the_defaults_are_the_configs(sim: Any, call: Any) -> N
 
 OPEN = {
     "samples": "all",
+    "start": "a fresh model",
     "workers": "one per core",
     "model": "by data set",
     "algorithm": "by data set",

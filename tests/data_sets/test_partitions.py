@@ -19,7 +19,15 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize(
     "text",
-    ["sorted", "emphasis(share=1.5)", "shards(k=0)", "dirichlet(alpha=0)", "iid(k=2)", "iid|iid"],
+    [
+        "sorted",
+        "emphasis(share=1.5)",
+        "shards(k=0)",
+        "classes(k=0)",
+        "dirichlet(alpha=0)",
+        "iid(k=2)",
+        "iid|iid",
+    ],
 )
 def test_refuses_what_names_no_partition(text: str) -> None:
     with pytest.raises(InputError):
@@ -67,6 +75,20 @@ def test_emphasis_of_fewer_trainers_than_classes_leaves_no_class_without_a_holde
 def test_shards_give_a_trainer_few_classes() -> None:
     hands = partition("shards(k=2)", LABELS, 10, rng())
     assert max(len(set(LABELS[hand])) for hand in hands) <= 4
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_classes_give_trainer_i_class_i_and_others_evenly_among_holders(k: int) -> None:
+    hands = [LABELS[hand] for hand in partition(f"classes(k={k})", LABELS, 10, rng())]
+    assert all(i in hand and len(set(hand)) == k for i, hand in enumerate(hands))
+    for label in range(10):
+        held = [int((hand == label).sum()) for hand in hands if label in hand]
+        assert max(held) - min(held) <= 1
+
+
+def test_a_class_that_no_trainer_drew_is_divided_among_all() -> None:
+    hands = partition("classes(k=1)", LABELS, 4, rng())
+    assert all(set(LABELS[hand]) == {i, *range(4, 10)} for i, hand in enumerate(hands))
 
 
 def test_a_small_alpha_skews_more_than_a_large_one() -> None:

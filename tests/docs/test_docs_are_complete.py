@@ -19,16 +19,20 @@ import pytest
 import typer
 
 import ostrom
-from ostrom.aggregation import PRE_AGGREGATIONS, RULES, SERVER_STEPS
+from ostrom.aggregation import PRE_AGGREGATIONS, RULES, SELECTIONS, SERVER_STEPS
 from ostrom.cli.app import app
+from ostrom.compression import COMPRESSIONS
 from ostrom.data import PARTITIONS
 from ostrom.data.loading import NAMED, READERS
 from ostrom.errors import CONTRACT_ERROR_NAMES
 from ostrom.incentives import INCENTIVES
+from ostrom.participation import PARTICIPATIONS
 from ostrom.sim import RunConfig
-from ostrom.sim.behaviours import ROLES
+from ostrom.sim.behaviours import TRAINERS
+from ostrom.sim.validator_lies import LIES
 from ostrom.spec import Spec
 from ostrom.storage import PROFILES
+from ostrom.targets import TARGETS
 from ostrom.training import LOCAL_ALGORITHMS, MODELS
 from ostrom.verification import SCORERS
 
@@ -40,15 +44,19 @@ CATALOGUES: Mapping[str, Mapping[str, Any]] = {
     "partition": PARTITIONS,
     "model": MODELS,
     "local algorithm": LOCAL_ALGORITHMS,
+    "selection": SELECTIONS,
     "pre-aggregation": PRE_AGGREGATIONS,
     "rule": RULES,
     "server step": SERVER_STEPS,
+    "compression": COMPRESSIONS,
+    "participation": PARTICIPATIONS,
+    "target": TARGETS,
     "scorer": SCORERS,
     "incentive": INCENTIVES,
-    "behaviour": {name: name for names in ROLES.values() for name in names},
+    "behaviour": {**TRAINERS, **LIES},
     "profile": PROFILES,
 }
-GIVEN = {"shape", "classes", "fraction_bits", "exact"}
+GIVEN = {"shape", "classes", "fraction_bits", "exact", "layout", "previous"}
 """Arguments that a user does not write; `ridge_solve` alone shows its classes."""
 
 Names = Iterator[tuple[str, str]]

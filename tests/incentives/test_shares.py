@@ -15,7 +15,7 @@ def test_a_text_that_is_no_incentive_is_refused(text: str) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(InputError, match="equal_split, proportional, stake_weighted"):
+    with pytest.raises(InputError, match="cumulative, equal_split, proportional, stake_weighted"):
         incentive("lottery")
 
 

@@ -27,7 +27,7 @@ class Training:
 
 
 def trainer(play: Any, who: Address, training: Training | None = None) -> Trainer:
-    return Trainer(who, training or Training(), play.store, lambda n: bytes([n]) * 32)
+    return Trainer(who, training or Training(), play.store, lambda n: bytes([n]) * 32, play.spec)
 
 
 def commits(play: Any, actions: list[Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ostrom import types as t
 from ostrom.codec import encode_document, sha256
 from ostrom.errors import CorruptContent, OstromError, StoreError
-from ostrom.evidence import read_update, update_file_size
+from ostrom.evidence import last_change, read_update
 from ostrom.node import (
     Attest,
     Claim,
@@ -27,6 +27,7 @@ from ostrom.records import decode_record, decode_scores
 from ostrom.storage import DirectoryStore, cid_from_digest, cid_of, digest_of
 from ostrom.tensors import encode_tensors
 from ostrom.types import Address, Phase
+from ostrom.updates import update_file_size
 
 
 def value(models: Any) -> Any:
@@ -34,9 +35,19 @@ def value(models: Any) -> Any:
     return models.sum(axis=1) / 1e3
 
 
+class Liking:
+    """A holdout that rates models by a function."""
+
+    def __init__(self, value: Any = value) -> None:
+        self.value = value
+
+    def gradients(self, parameters: Any) -> Any:
+        return np.zeros((1, len(parameters)))
+
+
 def validator(play: Any, who: Address | int = 0, **changes: Any) -> Validator:
     one = play.validators[who] if isinstance(who, int) else who
-    me = Validator(one, value, play.store, lambda n: bytes([n]) * 32, play.spec)
+    me = Validator(one, Liking(), play.store, lambda n: bytes([n]) * 32, play.spec)
     return replace(me, **changes)
 
 
@@ -70,6 +81,34 @@ def test_scores_are_committed_hidden_and_revealed_later(play: Any) -> None:
     assert play.store.get(cid_from_digest(reveal.scores), max_bytes=10_000) == memory.scores
 
 
+def test_the_last_change_is_what_the_last_settled_round_did(play: Any) -> None:
+    assert last_change(play.store, play.state, play.spec) is None
+    play.play_round()
+    play.start(Phase.COMMIT)
+    change = last_change(play.store, play.state, play.spec)
+    assert change is not None
+    assert change.tolist() == [2] * 5
+
+
+def test_a_scorer_may_ask_for_what_everybody_knew(new_play: Any, small_spec: Any) -> None:
+    """In the second round all three send updates along the first change: nothing is new."""
+    play = new_play(spec=small_spec(scorer="leave_one_out(absent=public)")).begin()
+    for size, one in enumerate(play.trainers, start=1):
+        play.update(one, [3_000 * size] * 5)
+    scores = []
+    for _ in range(2):
+        play.to_score()
+        memory, _ = validator_step(validator(play), ValidatorMemory(), play.state, now=play.now)
+        scores.append(decode_scores(memory.scores, play.state, play.validators[0]))
+        play.score(play.flat(1)).start(Phase.ATTEST)
+        done = play.outcome()
+        play.store.put(done.model)
+        play.store.put(done.record)
+        play.attest(done.result).settle(done.result).start(Phase.COMMIT)
+    assert all(score > 0 for score in scores[0].values())
+    assert set(scores[1].values()) == {0}
+
+
 def test_a_validator_that_lost_its_scores_reveals_none(play: Any) -> None:
     me = validator(play.to_score())
     (commit,) = act(me, play)
@@ -98,7 +137,7 @@ def test_a_model_that_explodes_on_the_holdout_still_gives_scores(play: Any) -> N
     def exploding(models: Any) -> Any:
         return np.array([np.inf, np.nan, -np.inf, np.inf])[: len(models)]
 
-    me = validator(play.to_score(), value=exploding)
+    me = validator(play.to_score(), holdout=Liking(exploding))
     memory, actions = validator_step(me, ValidatorMemory(), play.state, now=play.now)
     assert len(actions) == 1
     assert len(decode_scores(memory.scores, play.state, me.address)) == 3
@@ -258,11 +297,11 @@ def test_content_far_beyond_the_spec_s_size_is_not_read(play: Any) -> None:
         assert read_update(play.store, digest, play.spec) is None
 
 
-def test_an_update_file_s_size_follows_from_its_length() -> None:
+def test_an_update_file_s_size_follows_from_its_length(small_spec: Any) -> None:
     for dtype in ("int32", "int64"):
         for length in (1, 10, 999, 1_000, 100_000):
             file = encode_tensors({"update": np.ones(length, dtype=dtype)})
-            assert update_file_size(length, dtype) == len(file)
+            assert update_file_size(small_spec(layout=((length,),), dtype=dtype)) == len(file)
 
 
 DOCUMENTS: list[Any] = [

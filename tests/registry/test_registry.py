@@ -102,7 +102,7 @@ def test_mallory_cannot_hide_a_large_model_behind_its_own_root_block(small_spec:
     cid = store.put(content)
     node = store.read_block(cid, 1 << 20)
     assert digest_of(store.put(node)) == digest_of(cid)
-    spec = small_spec(parameters=LARGE, update_length=LARGE)
+    spec = small_spec(parameters=LARGE, layout=((LARGE,),))
     tensors = load_model(store, published(content, chunk_root(values)), spec)
     assert np.array_equal(tensors["parameters"], values)
 

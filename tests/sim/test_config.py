@@ -22,7 +22,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"dataset": 3}, "dataset: input should be a valid string"),
     ({"clients": 0}, "clients: .* greater than or equal to 1"),
     ({"clients": -1}, "clients: .* greater than or equal to 1"),
-    ({"clients": 3_501}, "clients: .* less than or equal to 3500"),
+    ({"clients": 50_001}, "clients: .* less than or equal to 50000"),
     ({"clients": 3_000}, "too few for 3000 trainers"),
     ({"clients": 2.5}, "clients: .* valid integer"),
     ({"clients": None}, "clients: .* valid integer"),
@@ -75,7 +75,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"attack": "zeros(trainers=0)"}, "only 3 trainers left"),
     ({"attack": "zeros(trainers=1.5)"}, "only 3 trainers left"),
     ({"attack": "zeros(by=2)"}, "the arguments are trainers"),
-    ({"attack": "scale(by=abc)"}, "write the factor as a number"),
+    ({"attack": "scale(by=abc)"}, "by to be of type float"),
     ({"attack": "silent_validator(trainers=1)"}, "the arguments are validators"),
     ({"attack": "silent_validator(validators=3)"}, "only 2 validators left"),
 ]

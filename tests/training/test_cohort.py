@@ -15,8 +15,8 @@ import torch
 from ostrom.data import load_dataset, partition
 from ostrom.errors import InputError
 from ostrom.tensors import quantise
-from ostrom.training import build_model, close, local_algorithm, train_cohort
-from ostrom.training.vectorised import CHUNK
+from ostrom.training import Start, build_model, close, local_algorithm, train_cohort
+from ostrom.training.cohort import CHUNK_TRAINERS
 
 DIGITS = load_dataset("digits").train
 FEDAVG = local_algorithm("fedavg(epochs=2)")
@@ -30,22 +30,22 @@ def shares(n: int, size: int) -> list:
 
 def train(text: str, n: int, *, workers: int, algorithm: object = FEDAVG) -> list[bytes]:
     model = build_model(text, shape=(8, 8), classes=10)
-    start = quantise(model.initial(0))
+    start = Start(quantise(model.initial(0)))
     cohort = train_cohort(model, algorithm, start, shares(n, 12), range(n), workers=workers)
-    return [update.values.tobytes() for update in cohort]
+    return [update.values.tobytes() for update, _ in cohort]
 
 
 def test_refuses_a_seed_too_few() -> None:
     model = build_model("logistic", shape=(8, 8), classes=10)
     with pytest.raises(InputError, match="one seed"):
-        train_cohort(model, FEDAVG, quantise(model.initial(0)), [DIGITS, DIGITS], [1])
+        train_cohort(model, FEDAVG, Start(quantise(model.initial(0))), [DIGITS, DIGITS], [1])
 
 
 def test_refuses_a_trainer_without_examples() -> None:
     model = build_model("logistic", shape=(8, 8), classes=10)
     nothing = DIGITS.subset(np.zeros(0, np.int64))
     with pytest.raises(InputError, match="at least one example"):
-        train_cohort(model, FEDAVG, quantise(model.initial(0)), [DIGITS, nothing], [1, 2])
+        train_cohort(model, FEDAVG, Start(quantise(model.initial(0))), [DIGITS, nothing], [1, 2])
 
 
 def test_worker_processes_give_the_bytes_of_a_single_process() -> None:
@@ -59,7 +59,7 @@ def test_worker_processes_give_the_bytes_of_a_single_process() -> None:
 
 
 def test_threads_give_the_bytes_of_one_thread_for_small_models() -> None:
-    n = CHUNK + 5
+    n = CHUNK_TRAINERS + 5
     assert train("mlp(hidden=8)", n, workers=2) == train("mlp(hidden=8)", n, workers=1)
 
 
@@ -77,10 +77,10 @@ def test_the_machines_thread_count_changes_nothing(text: str) -> None:
 @pytest.mark.parametrize("algorithm", ["fedavg(batch=5,epochs=2)", "fedprox(mu=0.5)"])
 def test_ragged_trainers_in_one_call_learn_what_they_learn_alone(algorithm: str) -> None:
     model, chosen = build_model("mlp", shape=(8, 8), classes=10), local_algorithm(algorithm)
-    start, data = quantise(model.initial(0)), shares(6, 20)
+    start, data = Start(quantise(model.initial(0))), shares(6, 20)
     assert len({len(one) for one in data}) > 3
     together = train_cohort(model, chosen, start, data, range(6))
-    for i, update in enumerate(together):
+    for i, (update, _) in enumerate(together):
         alone, _ = chosen(model, start, data[i], np.random.default_rng(i), {})
         assert np.abs(update.values - alone.values).max() <= 4
         assert update.samples == alone.samples

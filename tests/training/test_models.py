@@ -10,7 +10,14 @@ from torch.func import vmap
 from ostrom.errors import InputError
 from ostrom.training import MODELS, build_model
 
-SHAPES = {"logistic": (3,), "mlp": (8, 8), "federated_net": (28, 28), "ridge_features": (8, 8, 3)}
+SHAPES = {
+    "logistic": (3,),
+    "mlp": (8, 8),
+    "federated_net": (28, 28),
+    "lenet": (28, 28),
+    "ridge_features": (8, 8, 3),
+    "transformer": (8,),
+}
 TEXTS = {"ridge_features": "ridge_features(features=20)"}
 
 
@@ -24,6 +31,8 @@ TEXTS = {"ridge_features": "ridge_features(features=20)"}
         ("federated_net", (64,)),
         ("federated_net", (7, 7)),
         ("federated_net(dropout=1)", (8, 8)),
+        ("lenet", (15, 15)),
+        ("lenet(gain=0)", (28, 28)),
         ("ridge_features", (64,)),
         ("ridge_features(features=1)", (8, 8)),
         ("ridge_features(seed=-1)", (8, 8)),

@@ -9,7 +9,7 @@ import torch
 from ostrom.data import Dataset, load_dataset, partition
 from ostrom.errors import InputError
 from ostrom.tensors import quantise
-from ostrom.training import build_model, evaluate, local_algorithm
+from ostrom.training import Start, build_model, evaluate, local_algorithm
 from ostrom.training.features import FEATURE_MAX, bank, integer_features
 from ostrom.training.ridge import statistics
 
@@ -21,7 +21,7 @@ def test_refuses_a_model_that_is_not_linear_in_features() -> None:
     mlp = build_model("mlp", shape=(8, 8), classes=10)
     with pytest.raises(InputError, match="ridge_features"):
         local_algorithm("ridge")(
-            mlp, quantise(mlp.initial(0)), DIGITS, np.random.default_rng(0), {}
+            mlp, Start(quantise(mlp.initial(0))), DIGITS, np.random.default_rng(0), {}
         )
 
 
@@ -67,7 +67,7 @@ def test_statistics_are_the_products_that_integers_give() -> None:
     gram, moments = x.T @ x, x.T @ np.eye(10, dtype=np.int64)[few.y]
     expected = np.concatenate([gram[np.triu_indices(180)], moments.ravel()])
     update, _ = local_algorithm("ridge")(
-        MODEL, quantise(MODEL.initial(0)), few, np.random.default_rng(0), {}
+        MODEL, Start(quantise(MODEL.initial(0))), few, np.random.default_rng(0), {}
     )
     assert np.array_equal(update.values, expected)
     assert local_algorithm("ridge").length(MODEL) == len(expected)

@@ -112,23 +112,38 @@ def test_the_very_bounds_are_accepted(small_spec: Any) -> None:
         assert check(values, small_spec()).verdict.accepted
 
 
-def test_a_copy_is_the_one_that_stands_later_in_the_log(address: Any, small_spec: Any) -> None:
-    alice, bob, mallory = map(address, ("alice", "bob", "mallory"))
+def test_identical_updates_count_once_whoever_came_first(address: Any, small_spec: Any) -> None:
+    alice, bob, mallory = sorted(map(address, ("alice", "bob", "mallory")), key=str.lower)
     content, other = encoded(GOOD), encoded(OTHER)
     contents: dict[Address, bytes | None] = {alice: content, bob: other, mallory: content}
     log = [
-        told(mallory, content),
+        told(mallory, content, samples=70),
         told(bob, other, root=chunk_root(OTHER)),
         told(alice, content, samples=3),
     ]
-    for reveals, copier, first in ((log, alice, mallory), (log[::-1], mallory, alice)):
-        checked = {c.verdict.trainer: c for c in check_round(reveals, contents, small_spec())}
-        assert checked[copier].verdict.check == "duplicate"
-        assert not checked[copier].verdict.strike
-        assert first in checked[copier].verdict.reason
-        assert checked[copier].values is None
-        assert checked[first].verdict.accepted
-        assert checked[bob].verdict.accepted
+    rounds = [check_round(reveals, contents, small_spec()) for reveals in (log, log[::-1])]
+    for checked in rounds:
+        first, apart, copy = checked
+        assert (first.holders, first.samples) == ((alice, mallory), 70)
+        assert first.values is not None
+        assert (apart.holders, apart.samples) == ((bob,), 10)
+        assert copy.verdict.check == "duplicate"
+        assert not copy.verdict.strike
+        assert alice in copy.verdict.reason
+        assert copy.values is None
+
+
+def test_an_update_that_was_not_drawn_is_refused_and_shares_nothing(
+    address: Any, small_spec: Any
+) -> None:
+    alice, mallory = sorted(map(address, ("alice", "mallory")), key=str.lower)
+    content = encoded(GOOD)
+    log = [told(one, content) for one in (alice, mallory)]
+    contents: dict[Address, bytes | None] = dict.fromkeys((alice, mallory), content)
+    first, second = check_round(log, contents, small_spec(), drawn=frozenset({mallory}))
+    assert (first.verdict.check, first.verdict.strike) == ("drawn", False)
+    assert second.verdict.accepted
+    assert second.holders == (mallory,)
 
 
 def test_a_refused_update_makes_no_duplicate(address: Any, small_spec: Any) -> None:

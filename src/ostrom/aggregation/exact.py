@@ -6,12 +6,16 @@ integer below 2**53 in magnitude, which float64 holds exactly, so that its order
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ostrom.errors import InputError
+from ostrom.aggregation.tiles import BLOCK_COLUMNS, Floats, blocks, combinations, padded
 from ostrom.types import IntVector
 
 IntMatrix: TypeAlias = npt.NDArray[np.signedinteger[Any]]
@@ -22,11 +26,12 @@ Int64Vector: TypeAlias = npt.NDArray[np.int64]
 Sums: TypeAlias = tuple[Int64Vector, Int64Vector]
 """A vector of integers that may exceed int64, as high * 2**k + low."""
 
-BLOCK_COLUMNS = 1 << 14
-"""Columns per BLAS call: few enough for the cache, and for the bound on partial sums."""
+THREADS = min(4, os.cpu_count() or 1)
+THREADS_FROM = 1 << 20
+"""With fewer values than this, one thread is done before others have started."""
 
-SINGLE_LIMB_MAX = 1 << 19
-"""Below this, products sum to less than 2**(19 + 19 + 14) = 2**52 in one block."""
+EXACT_ROWS = 64
+"""Rows per BLAS call in a weighted sum: 2**31 * 2**16 * 64 = 2**53."""
 
 WEIGHT_SUM_MAX = 1 << 46
 """Keeps every intermediate of a weighted mean inside int64."""
@@ -51,9 +56,15 @@ def canonical_order(rows: IntMatrix, weights: IntVector) -> list[int]:
     [1, 0]
     """
     # As little-endian bytes: any total order on contents will do if every machine has the same.
-    size = rows.dtype.itemsize
-    keys = [row.astype(f"<i{size}").tobytes() for row in rows]
-    return sorted(range(len(rows)), key=lambda i: (keys[i], int(weights[i])))
+    # Rows nearly always differ in their first values; only those that do not are read in full.
+    start = [_content(row[:16]) for row in rows]
+    shared = Counter(start)
+    whole = [_content(row) if shared[key] > 1 else b"" for row, key in zip(rows, start)]
+    return sorted(range(len(rows)), key=lambda i: (start[i], whole[i], int(weights[i])))
+
+
+def _content(row: npt.NDArray[Any]) -> bytes:
+    return row.astype(f"<i{row.dtype.itemsize}").tobytes()
 
 
 def divide_half_up(numerator: IntMatrix, denominator: int) -> npt.NDArray[np.int64]:
@@ -62,9 +73,28 @@ def divide_half_up(numerator: IntMatrix, denominator: int) -> npt.NDArray[np.int
     >>> divide_half_up(np.array([-3, -1, 1, 3]), 2).tolist()
     [-1, 0, 1, 2]
     """
-    quotient, remainder = np.divmod(numerator.astype(np.int64, copy=False), denominator)
+    whole = numerator.astype(np.int64, copy=False)
+    if whole.size and max(-int(whole.min()), int(whole.max())) + denominator < 1 << 52:
+        return floor_of_halves(whole.astype(np.float64), denominator).astype(np.int64)
+    quotient = whole // denominator
+    remainder = whole - quotient * denominator
     half_up: npt.NDArray[np.int64] = quotient + (remainder >= denominator - remainder)
     return half_up
+
+
+def floor_of_halves(sums: Floats, count: int | Floats) -> Floats:
+    """floor(sums / count + 1/2), in place, for integers with 2 |sums| + count < 2**53.
+
+    A correctly rounded quotient of such integers reaches the next integer only if it is one, so
+    that the floor is exact, and many times faster than a division of integers.
+
+    >>> floor_of_halves(np.array([-3.0, -1.0, 1.0, 3.0]), 2).tolist()
+    [-1.0, 0.0, 1.0, 2.0]
+    """
+    sums *= 2.0
+    sums += count
+    sums /= 2.0 * count
+    return np.floor(sums, out=sums)
 
 
 def weighted_sums(rows: Int32Matrix, weights: IntVector) -> Sums:
@@ -72,7 +102,7 @@ def weighted_sums(rows: Int32Matrix, weights: IntVector) -> Sums:
 
     Args:
         rows: (n, d) int32.
-        weights: (n,) positive, with a sum of at most `WEIGHT_SUM_MAX`.
+        weights: (n,), none negative, with a sum of at most `WEIGHT_SUM_MAX`.
 
     Returns:
         Two (d,) int64 vectors, each at most 2**62 in magnitude.
@@ -81,13 +111,40 @@ def weighted_sums(rows: Int32Matrix, weights: IntVector) -> Sums:
     >>> (high * 65536 + low).tolist()
     [131073]
     """
+    parts = max(1, -(-int(weights.max()).bit_length() // 16))
+    limbs = np.stack([weights.astype(np.int64) >> 16 * k & 0xFFFF for k in range(parts)])
+    floats = limbs.astype(np.float64)
     high, low = np.zeros((2, rows.shape[1]), dtype=np.int64)
-    limb = np.empty_like(high)
-    for row, weight in zip(rows, weights.tolist()):
-        for total, part in zip((high, low), halves(row)):
-            np.multiply(part, weight, out=limb, dtype=np.int64)
-            np.add(total, limb, out=total)
+
+    def work(columns: slice) -> None:
+        width = columns.stop - columns.start
+        for first in range(0, len(rows), EXACT_ROWS):
+            chunk = slice(first, first + EXACT_ROWS)
+            block = padded(len(rows[chunk]), width)
+            block[:, :width] = rows[chunk, columns]
+            # Exact in any order: each partial sum is at most 2**31 * 2**16 * 64 = 2**53.
+            sums = combinations(floats[:, chunk], block)[:, :width].astype(np.int64)
+            high[columns] += sums[0] >> 16
+            low[columns] += sums[0] & 0xFFFF
+            for k in range(1, parts):
+                high[columns] += sums[k] << 16 * (k - 1)
+
+    in_blocks(work, rows)
     return high, low
+
+
+def in_blocks(work: Callable[[slice], None], rows: IntMatrix, size: int = BLOCK_COLUMNS) -> None:
+    """Call `work` with slices of columns that cover `rows`, on several threads where it pays.
+
+    Every call writes its own columns alone, so that the bytes cannot depend on the threads.
+    """
+    parts = blocks(rows.shape[1], size)
+    if rows.size < THREADS_FROM or THREADS == 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, parts))
 
 
 def halves(row: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -101,9 +158,12 @@ def mean_half_up(sums: Sums, weight: int) -> Int64Vector:
     >>> mean_half_up((np.array([1]), np.array([1])), 2).tolist()
     [32769]
     """
-    high, low = sums
-    quotient, remainder = np.divmod(high, weight)
-    # remainder < 2**46 and low <= 2**62, so that this long division stays inside int64.
+    high, low = sums[0] + (sums[1] >> 16), sums[1] & 0xFFFF
+    if max(-int(high.min()), int(high.max())) < 1 << 35:
+        return divide_half_up((high << 16) + low, weight)
+    quotient = high // weight
+    remainder = high - quotient * weight
+    # remainder < 2**46, so that this long division stays inside int64.
     rest: Int64Vector = divide_half_up((remainder << 16) + low, weight)
     return (quotient << 16) + rest
 
@@ -144,80 +204,11 @@ def norm_squared(row: npt.NDArray[np.int32]) -> int:
     >>> norm_squared(np.array([3, -4], dtype=np.int32))
     25
     """
+    if max(-int(row.min()), int(row.max())) <= 1 << 23:
+        squares = np.square(row.astype(np.float64))
+        # Exact in any order: 128 squares of at most 2**46 each.
+        return sum(map(int, np.add.reduceat(squares, np.arange(0, len(row), 128)).tolist()))
     high, low = (part.astype(np.int64) for part in halves(row))
     # Integer dot products never reach a BLAS; each is below 2**63.
-    squares, cross, rest = int(high @ high), int(high @ low), int(low @ low)
-    return (squares << 32) + (cross << 17) + rest
-
-
-def squared_distances(rows: Int32Matrix) -> npt.NDArray[Any]:
-    """All exact squared Euclidean distances between rows.
-
-    D_ij = G_ii + G_jj - 2 G_ij, with G the Gram matrix from 16-bit limbs
-
-    Args:
-        rows: (n, d) int32.
-
-    Returns:
-        (n, n) int64 where n of its values sum to less than 2**63, else Python integers (object).
-
-    >>> squared_distances(np.array([[0, 0], [3, 4]], dtype=np.int32)).tolist()
-    [[0, 25], [25, 0]]
-    """
-    n, d = rows.shape
-    top = max(-int(rows.min()), int(rows.max()))
-    small = 4 * top * top * d * n < 1 << 63
-    limbs = _gram_limbs(rows, single=small and top <= SINGLE_LIMB_MAX)
-    gram = np.zeros((n, n), dtype=np.int64 if small else object)
-    for shift, part in limbs:
-        gram += part.astype(gram.dtype) * (1 << shift)
-    diagonal = gram.diagonal()
-    distances: npt.NDArray[Any] = diagonal[:, None] + diagonal[None, :] - 2 * gram
-    return distances
-
-
-def _gram_limbs(rows: Int32Matrix, *, single: bool) -> list[tuple[int, npt.NDArray[np.int64]]]:
-    """The Gram matrix as a sum of int64 matrices times powers of two."""
-    n, d = rows.shape
-    size = n if single else 2 * n
-    total = np.zeros((size, size), dtype=np.int64)
-    for start in range(0, d, BLOCK_COLUMNS):
-        block = rows[:, start : start + BLOCK_COLUMNS]
-        stacked = (block if single else np.concatenate(_balanced_halves(block))).astype(np.float64)
-        # Exact in any order: limbs are at most 2**15 (or 2**19 if single) in magnitude, so that
-        # partial sums over 2**14 columns stay at or below 2**52.
-        total += (stacked @ stacked.T).astype(np.int64)
-    if single:
-        return [(0, total)]
-    cross = total[:n, n:]
-    return [(32, total[:n, :n]), (16, cross + cross.T), (0, total[n:, n:])]
-
-
-def _balanced_halves(block: Int32Matrix) -> tuple[Int32Matrix, Int32Matrix]:
-    """block = high * 2**16 + low with both in [-2**15, 2**15]."""
-    low = ((block & 0xFFFF) ^ 0x8000) - 0x8000
-    return (block >> 16) + (low < 0), low
-
-
-def sum_selected(rows: Int32Matrix, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """For each line of `chosen` the sum of the rows that it marks.
-
-    Args:
-        rows: (n, d) int32, n < 2**22.
-        chosen: (m, n) bool.
-
-    Returns:
-        (m, d) int64.
-
-    >>> sum_selected(np.array([[1], [2]], dtype=np.int32), np.array([[True, True]])).tolist()
-    [[3]]
-    """
-    if len(rows) >= 1 << 22:
-        raise InputError("an aggregate takes fewer than 4,194,304 updates")
-    total = np.empty((len(chosen), rows.shape[1]), dtype=np.int64)
-    marks = chosen.astype(np.float64)
-    for start in range(0, rows.shape[1], BLOCK_COLUMNS):
-        block = rows[:, start : start + BLOCK_COLUMNS].astype(np.float64)
-        # Exact in any order: partial sums stay below 2**31 * 2**22 = 2**53.
-        total[:, start : start + BLOCK_COLUMNS] = marks @ block
-    return total
+    whole, cross, rest = int(high @ high), int(high @ low), int(low @ low)
+    return (whole << 32) + (cross << 17) + rest

@@ -1,36 +1,39 @@
 """What happens to updates before a rule combines them: (n, d), (n,) -> (m, d), (m,).
 
-| name | threat it answers | what it does not |
-|---|---|---|
-| norm_clip(c) | scaled updates | many small colluding ones |
-| nnm(f) | honest updates so unlike that a robust rule errs (label skew), mimicry | f >= n/2 |
+| name | threat it answers | what it does not | few updates |
+|---|---|---|---|
+| norm_clip(c) | scaled updates | many small colluding ones | any n |
+| arc(f) | scaled updates, where nobody knows a good c | the same | f <= (n - 1) // 2 |
+| nnm(f) | honest updates so unlike that a rule errs, mimicry | f >= n/2 | f <= (n - 1) // 2 |
+| bucketing(s) | the same, at a rule that takes fewer rows | f >= n/(2 s) | any n |
+| distinct(cosine) | Sybils and colluders who send one vector | who adds noise to it | any n |
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ostrom.aggregation.distances import in_order
 from ostrom.aggregation.exact import (
     Int32Matrix,
+    Int64Vector,
     IntMatrix,
     canonical_order,
     divide_half_up,
     int32_rows,
     norm_squared,
-    squared_distances,
-    sum_selected,
 )
+from ostrom.aggregation.gram import Square, gram
+from ostrom.aggregation.kinds import PreAggregation, PreOmission
+from ostrom.aggregation.selected import mean_selected
+from ostrom.codec import sha256
 from ostrom.errors import InputError
 from ostrom.types import IntVector
-
-PreAggregation: TypeAlias = Callable[[IntMatrix, IntVector], tuple[IntMatrix, IntVector]]
-"""(n, d) updates, (n,) weights -> (m, d) updates, (m,) weights."""
 
 
 def norm_clip(*, c: float, fraction_bits: int) -> PreAggregation:
@@ -59,19 +62,67 @@ def norm_clip(*, c: float, fraction_bits: int) -> PreAggregation:
     bound = math.floor(Fraction(str(c)) * (1 << fraction_bits))
 
     def clip(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
-        return np.stack([_clip_row(row, bound) for row in int32_rows(rows)]), weights
+        whole = int32_rows(rows)
+        lengths = [norm_squared(row) for row in whole]
+        return _shortened(whole, lengths, bound * bound), weights
 
     return clip
 
 
-def _clip_row(row: npt.NDArray[np.int32], bound: int) -> npt.NDArray[np.int32]:
-    squared = norm_squared(row)
-    if squared <= bound * bound:
-        return row
-    norm = np.uint64(math.isqrt(squared - 1) + 1)
-    # |x| <= 2**31 and bound < norm < 2**47, so that this long division stays inside uint64.
+def arc(*, f: int) -> PreAggregation:
+    """Adaptive robust clipping: shrink the longest updates to the length of the next one.
+
+    k = floor(2 f (n - f) / n),  C = the (k + 1)-th largest norm,  x_i' = x_i * min(1, C / |x_i|)
+
+    Rounded towards zero, so that |x_i'| <= C holds exactly. With few updates f is reduced to
+    (n - 1) // 2.
+
+    Args:
+        f: how many updates may be hostile, f >= 0.
+
+    Returns:
+        A pre-aggregation that keeps the number of rows and the weights.
+
+    Raises:
+        InputError: f is negative.
+
+    >>> rows = np.array([[3, 4], [30, -40], [0, 1]], dtype=np.int32)
+    >>> arc(f=1)(rows, np.array([1, 1, 1]))[0].tolist()
+    [[3, 4], [3, -4], [0, 1]]
+
+    Source: Allouah et al. (2025), "Adaptive Gradient Clipping for Robust Federated Learning".
+    """
+    if f < 0:
+        raise InputError(f"arc needs f >= 0, not {f}")
+
+    def clip(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
+        whole = int32_rows(rows)
+        n = len(whole)
+        hostile = min(f, (n - 1) // 2)
+        lengths = [norm_squared(row) for row in whole]
+        longest = sorted(lengths)[n - 1 - 2 * hostile * (n - hostile) // n]
+        return _shortened(whole, lengths, longest), weights
+
+    return clip
+
+
+def _shortened(rows: Int32Matrix, lengths: list[int], longest: int) -> Int32Matrix:
+    """Rows of squared norms `lengths`, those above `longest` shrunk to it."""
+    if max(lengths) <= longest:
+        return rows
+    bound = math.isqrt(longest)
+    short = rows.copy()
+    for i, squared in enumerate(lengths):
+        if squared > longest:
+            short[i] = _shrunk(rows[i], math.isqrt(squared - 1) + 1, bound)
+    return short
+
+
+def _shrunk(row: npt.NDArray[np.int32], length: int, bound: int) -> npt.NDArray[np.int32]:
+    """row * bound / length, rounded towards zero; bound <= length."""
+    # |x| <= 2**31 and bound <= norm < 2**47, so that this long division stays inside uint64.
     size = np.abs(row.astype(np.int64)).astype(np.uint64)
-    scale, half = np.uint64(bound), np.uint64(16)
+    scale, norm, half = np.uint64(bound), np.uint64(length), np.uint64(16)
     high, rest = np.divmod((size >> half) * scale, norm)
     low = ((rest << half) + (size & np.uint64(0xFFFF)) * scale) // norm
     clipped = ((high << half) + low).astype(np.int64)
@@ -107,19 +158,168 @@ def nnm(*, f: int) -> PreAggregation:
 
     def mix(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
         whole = int32_rows(rows)
-        order = canonical_order(whole, weights)
-        whole = whole[order]
-        keep = len(whole) - min(f, (len(whole) - 1) // 2)
-        return _mix(whole, squared_distances(whole), keep), weights[order]
+        order, distances = in_order(whole, weights)
+        return _mix(whole, order, distances, f), weights[order]
 
     return mix
 
 
-def _mix(rows: Int32Matrix, distances: npt.NDArray[Any], keep: int) -> Int32Matrix:
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :keep]
-    chosen = np.zeros(distances.shape, dtype=np.bool_)
-    np.put_along_axis(chosen, nearest, True, axis=1)
-    return divide_half_up(sum_selected(rows, chosen), keep).astype(np.int32)
+def _mix(rows: Int32Matrix, order: list[int], distances: Square, f: int) -> Int32Matrix:
+    """Mixed rows in the given order; `distances` are in that order."""
+    keep = len(order) - min(f, (len(order) - 1) // 2)
+    return mean_selected(rows, _marks(len(rows), order, _neighbours(distances)[:, :keep]))
 
 
-PRE_AGGREGATIONS: dict[str, Callable[..., PreAggregation]] = {"norm_clip": norm_clip, "nnm": nnm}
+def _neighbours(distances: Square) -> npt.NDArray[np.intp]:
+    """Each row's places by distance from it; ties go to the earlier place."""
+    return np.argsort(distances, axis=1, kind="stable")
+
+
+def _marks(n: int, order: list[int], places: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    marks = np.zeros((len(places), n), dtype=np.bool_)
+    np.put_along_axis(marks, np.array(order, dtype=np.intp)[places], True, axis=1)
+    return marks
+
+
+def nnm_omission(*, f: int) -> PreOmission:
+    """`nnm` without each row, from one matrix of distances.
+
+    >>> rows = np.array([[0], [2], [900]], dtype=np.int32)
+    >>> [mixed.tolist() for mixed, _ in nnm_omission(f=0)(rows, np.array([1, 1, 1]))]
+    [[[451], [451]], [[450], [450]], [[1], [1]]]
+    """
+
+    def mix(rows: IntMatrix, weights: IntVector) -> Iterator[tuple[IntMatrix, IntVector]]:
+        whole = int32_rows(rows)
+        order, distances = in_order(whole, weights)
+        for left_out in range(len(order)):
+            rest = [place for place, i in enumerate(order) if i != left_out]
+            others = [order[place] for place in rest]
+            yield _mix(whole, others, distances[np.ix_(rest, rest)], f), weights[others]
+
+    return mix
+
+
+def bucketing(*, s: int) -> PreAggregation:
+    """Replace the updates by the means of random groups of s.
+
+    x_b' = (1 / |b|) * sum of the updates in group b, rounded to nearest, halves upwards
+
+    The shuffle follows from the contents of all updates together, sha256 of each and then of the
+    sorted digests, so that nobody can choose a group. The last group may be smaller. A group weighs
+    as much as its members.
+
+    Args:
+        s: updates in a group, s >= 1.
+
+    Returns:
+        A pre-aggregation that leaves ceil(n / s) rows.
+
+    Raises:
+        InputError: s is not positive.
+
+    >>> rows = np.array([[1], [3], [5], [7]], dtype=np.int32)
+    >>> bucketing(s=4)(rows, np.array([1, 1, 1, 1]))[0].tolist()
+    [[4]]
+
+    Source: Karimireddy et al. (2022), "Byzantine-Robust Learning on Heterogeneous Datasets via
+    Bucketing".
+    """
+    if s < 1:
+        raise InputError(f"bucketing needs s >= 1, not {s}")
+
+    def group(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
+        whole = int32_rows(rows)
+        order = _shuffled(whole, weights)
+        groups = [order[start : start + s] for start in range(0, len(order), s)]
+        means = np.stack([_mean(whole[members]) for members in groups])
+        return means, np.array([weights[members].sum() for members in groups], dtype=np.int64)
+
+    return group
+
+
+def _shuffled(rows: Int32Matrix, weights: IntVector) -> list[int]:
+    order = canonical_order(rows, weights)
+    seed = sha256(b"".join(sha256(rows[i].astype("<i4").tobytes()) for i in order))
+    drawn = {i: sha256(seed + place.to_bytes(8, "big")) for place, i in enumerate(order)}
+    return sorted(order, key=drawn.__getitem__)
+
+
+def _mean(rows: Int32Matrix) -> npt.NDArray[np.int32]:
+    sums: Int64Vector = rows.sum(axis=0, dtype=np.int64)
+    return divide_half_up(sums, len(rows)).astype(np.int32)
+
+
+def distinct(*, cosine: float) -> PreAggregation:
+    """Updates that point almost the same way share one vote.
+
+    i ~ k  if  x_i . x_k >= cosine * |x_i| |x_k|;  each class of ~ becomes the mean of its members
+
+    The test is exact. Classes are closed: if i ~ k and k ~ l, all three are one. Updates of zeros
+    are one class. A class weighs as much as the heaviest of its members.
+
+    Args:
+        cosine: 0 < cosine <= 1, from which similarity on updates count as one.
+
+    Returns:
+        A pre-aggregation that leaves one row for each class.
+
+    Raises:
+        InputError: cosine is out of range.
+
+    >>> rows = np.array([[10, 0], [0, 9], [1, 9], [0, 10]], dtype=np.int32)
+    >>> distinct(cosine=0.99)(rows, np.array([1, 5, 6, 7]))[0].tolist()
+    [[10, 0], [0, 9]]
+
+    Source: Fung et al. (2020), "The Limitations of Federated Learning in Sybil Settings".
+    """
+    if not 0 < cosine <= 1:
+        raise InputError(f"distinct needs 0 < cosine <= 1, not {cosine}")
+    threshold = Fraction(str(cosine))
+
+    def share(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
+        whole = int32_rows(rows)
+        classes = _classes(_alike(gram(whole), threshold))
+        means = np.stack([_mean(whole[members]) for members in classes])
+        return means, np.array([weights[members].max() for members in classes], dtype=np.int64)
+
+    return share
+
+
+def _alike(products: Square, threshold: Fraction) -> npt.NDArray[np.bool_]:
+    whole = products.astype(object)
+    lengths = whole.diagonal()
+    squares = whole * whole * threshold.denominator**2
+    bounds = np.outer(lengths, lengths) * threshold.numerator**2
+    # A row of zeros has no direction; its product with any other meets every bound.
+    zero = (lengths == 0).astype(np.bool_)
+    near = (whole >= 0).astype(np.bool_) & (squares >= bounds).astype(np.bool_)
+    alike: npt.NDArray[np.bool_] = near & (zero[:, None] == zero[None, :])
+    return alike
+
+
+def _classes(alike: npt.NDArray[np.bool_]) -> list[list[int]]:
+    left = np.ones(len(alike), dtype=np.bool_)
+    classes = []
+    while left.any():
+        members = alike[int(left.argmax())]
+        while (grown := np.any(alike[members], axis=0)).sum() > members.sum():
+            members = grown
+        classes.append(np.flatnonzero(members).tolist())
+        left &= ~members
+    return classes
+
+
+PRE_AGGREGATIONS: dict[str, Callable[..., PreAggregation]] = {
+    "norm_clip": norm_clip,
+    "arc": arc,
+    "nnm": nnm,
+    "bucketing": bucketing,
+    "distinct": distinct,
+}
+
+ROW_BY_ROW = ("norm_clip",)
+"""Pre-aggregations for which no row depends on another."""
+
+PRE_OMISSIONS: dict[str, Callable[..., PreOmission]] = {"nnm": nnm_omission}
+"""Pre-aggregations that can leave each row out faster than by computing n times."""

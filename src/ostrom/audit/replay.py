@@ -8,7 +8,7 @@ from ostrom.audit.report import AuditReport, Findings
 from ostrom.chain.hashes import result_digest
 from ostrom.codec import Document
 from ostrom.errors import CodecError, OstromError, StoreError
-from ostrom.evidence import fetch_update, last_balances, read_document
+from ostrom.evidence import fetch_update, last_balances, read_document, read_metrics, read_record
 from ostrom.protocol import TaskState, apply
 from ostrom.records import decode_record, decode_scores
 from ostrom.registry import load_model, parent_of_round
@@ -76,7 +76,7 @@ def _check_round(
         return
     _check_digests(votes, findings)
     with findings.guard("settlement", number=number):
-        record = decode_record(read_document(store, votes[0].result.record))
+        record = decode_record(read_record(store, votes[0].result.record))
         outcome = _recompute(state, record, store, spec)
         _compare(state, votes[0].result, outcome, record, findings)
 
@@ -98,7 +98,9 @@ def _recompute(state: TaskState, record: Document, store: Store, spec: Spec) -> 
         contents=_named_updates(state, record, store, spec),
         before=last_balances(store, state),
     )
-    return settle(candidate(evidence, fresh=True), _named_scores(state, record, store))
+    scores = _named_scores(state, record, store)
+    metrics = {a: m for a, m in read_metrics(store, state, spec).items() if a in scores}
+    return settle(candidate(evidence, fresh=True), scores, metrics)
 
 
 def _named_updates(
@@ -130,7 +132,7 @@ def _named_scores(
         revealed = state.round.score_reveals.get(validator, b"")
         if revealed.hex() != digest:
             raise CodecError(f"the record names scores that {validator} did not reveal")
-        vectors[validator] = decode_scores(read_document(store, revealed), state, validator)
+        vectors[validator] = decode_scores(read_record(store, revealed), state, validator)
     return vectors
 
 

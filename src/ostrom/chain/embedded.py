@@ -43,6 +43,7 @@ class EmbeddedLedger:
         self._machine = Machine(genesis_time)
         self._blocks = [self._machine.genesis]
         self._contracts: dict[Address, str] = {}
+        self._decoded: dict[int, list[Logged]] = {}
         self._journal = Journal.create(path) if path is not None else None
         self._closed = ""
         self._write(self._header_line())
@@ -124,6 +125,7 @@ class EmbeddedLedger:
     def watch(self, contracts: Mapping[Address, str]) -> None:
         """Decode the events of these addresses as those of the named contracts."""
         self._contracts.update(contracts)
+        self._decoded.clear()
 
     def send(self, call: Call, key: Key) -> Receipt:
         """Sign and execute `call` in a block of its own, one second after the head.
@@ -155,18 +157,25 @@ class EmbeddedLedger:
 
     def events(self, from_block: int, to_block: int) -> list[Logged]:
         """Events of the watched contracts in blocks `from_block` to `to_block`, both included."""
-        return [
-            Logged(
-                event=decode_log(self._contracts[log.address], log.topics, log.data),
-                block=number,
-                time=self._blocks[number].time,
-                index=log.index,
-                transaction=self._blocks[number].transaction,
-            )
-            for number in range(max(from_block, 0), min(to_block, self.block_number) + 1)
-            for log in self._blocks[number].logs
-            if log.address in self._contracts
-        ]
+        numbers = range(max(from_block, 0), min(to_block, self.block_number) + 1)
+        return [logged for number in numbers for logged in self._events_of(number)]
+
+    def _events_of(self, number: int) -> list[Logged]:
+        """A block's events, decoded once: who sends a call and who follows the chain both ask."""
+        if number not in self._decoded:
+            block = self._blocks[number]
+            self._decoded[number] = [
+                Logged(
+                    event=decode_log(self._contracts[log.address], log.topics, log.data),
+                    block=number,
+                    time=block.time,
+                    index=log.index,
+                    transaction=block.transaction,
+                )
+                for log in block.logs
+                if log.address in self._contracts
+            ]
+        return self._decoded[number]
 
     def code(self, address: Address) -> bytes:
         """The code at `address`, empty if it holds none."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import coincurve
-from eth_account import Account
 
+from ostrom.chain.rlp import rlp_integer, rlp_list, rlp_string
 from ostrom.codec import address_bytes, checksum_address, keccak, words
 from ostrom.errors import InputError
 from ostrom.types import Address, Digest
@@ -35,6 +35,20 @@ _REGISTER = keccak(
 _PERMIT = keccak(
     b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 )
+
+
+_LEGACY = ("nonce", "gasPrice", "gas", "to", "value", "data")
+_FEE_MARKET = (
+    "chainId",
+    "nonce",
+    "maxPriorityFeePerGas",
+    "maxFeePerGas",
+    "gas",
+    "to",
+    "value",
+    "data",
+)
+"""The fields of a transaction in the order that its hash takes them in."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +106,47 @@ class Key:
         return Signature(data[:32], data[32:64], data[64])
 
     def sign_transaction(self, fields: Mapping[str, object]) -> bytes:
-        """The raw bytes of a transaction, its fields named as in JSON-RPC."""
-        return bytes(Account.sign_transaction(dict(fields), self._private.secret).raw_transaction)
+        """The raw bytes of a transaction, its fields named as in JSON-RPC.
+
+        With a `gasPrice` it is of the first kind (EIP-155), else of type 2 (EIP-1559).
+        """
+        if "gasPrice" in fields:
+            body, chain = [_item(fields, name) for name in _LEGACY], _integer(fields, "chainId")
+            tail = [rlp_integer(chain), rlp_integer(0), rlp_integer(0)]
+            signed = self.sign(keccak(rlp_list(body + tail)))
+            v = 35 + 2 * chain + signed.parity
+            return rlp_list([*body, rlp_integer(v), *_rlp_signature(signed)])
+        body = [*(_item(fields, name) for name in _FEE_MARKET), rlp_list([])]
+        signed = self.sign(keccak(b"\x02" + rlp_list(body)))
+        return b"\x02" + rlp_list([*body, rlp_integer(signed.parity), *_rlp_signature(signed)])
 
     def __repr__(self) -> str:
         return f"Key({self.address})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key cannot be pickled or copied")
+
+
+def _item(fields: Mapping[str, object], name: str) -> bytes:
+    """A transaction's field in RLP; without a `to` the transaction creates a contract."""
+    if name == "to":
+        to = fields.get("to")
+        return rlp_string(address_bytes(Address(str(to))) if to is not None else b"")
+    if name == "data":
+        data = fields["data"]
+        assert isinstance(data, bytes)
+        return rlp_string(data)
+    return rlp_integer(_integer(fields, name))
+
+
+def _integer(fields: Mapping[str, object], name: str) -> int:
+    value = fields[name]
+    assert isinstance(value, int)
+    return value
+
+
+def _rlp_signature(signed: Signature) -> list[bytes]:
+    return [rlp_integer(int.from_bytes(part, "big")) for part in (signed.r, signed.s)]
 
 
 def simulation_key(seed: int, name: str) -> Key:

@@ -65,6 +65,18 @@ def demo(
     holdout: Annotated[
         Number, _option("Images that each validator scores updates with.", "500")
     ] = None,
+    compression: Annotated[
+        Text, _option("How updates are packed: int8, chunk_top_k(chunk=64,k=2), ...", "none")
+    ] = None,
+    participation: Annotated[
+        Text, _option("Who trains in a round: all, uniform(share=0.1).", "all")
+    ] = None,
+    target: Annotated[
+        Text, _option("Stop early once it is reached: accuracy(at_least=0.97).", "none")
+    ] = None,
+    start: Annotated[
+        Text, _option("Go on from the model of that run.", "a fresh model", "RUN")
+    ] = None,
     attack: Annotated[
         Text, _option("Who misbehaves: sign_flip(trainers=2)|silent_validator, ...", "none")
     ] = None,

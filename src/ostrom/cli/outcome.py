@@ -10,7 +10,7 @@ from typing import Any
 from ostrom.cli.console import console, printable
 from ostrom.report import paper
 from ostrom.report.sections import first_failure, gas_per_update
-from ostrom.report.words import count, duration, money, percent, size, whole
+from ostrom.report.words import count, duration, money, per_update, percent, size, whole
 
 
 def show_outcome(path: Path, summary: Mapping[str, Any], audit: Mapping[str, Any]) -> None:
@@ -33,11 +33,12 @@ def _lines(
 ) -> Iterator[tuple[str, str, str]]:
     totals = summary["totals"]
     yield "Accuracy", _accuracy(summary), "bold"
-    yield "Rounds", _rounds(summary["rounds"]), ""
-    each = gas_per_update(summary["rounds"])
-    per_update = "" if each is None else f", {whole(each)} per update"
-    yield "Chain", f"{whole(totals['gas'])} gas{per_update}", ""
-    yield "Data", size(totals["bytes"]), ""
+    yield "Rounds", _rounds(summary), ""
+    gas = gas_per_update(summary["rounds"])
+    note = "" if gas is None else f", {whole(gas)} per update"
+    yield "Chain", f"{whole(totals['gas'])} gas{note}", ""
+    each = per_update(summary["model"])
+    yield "Data", f"{size(totals['bytes'])}, {each}" if each else size(totals["bytes"]), ""
     other = percent(totals.get("other_share"), 0)
     yield "Time", f"{duration(totals['seconds'])}, {other} of it not training", ""
     yield "Paid", f"{money(totals['paid'])} of {money(totals['pool'])}", ""
@@ -60,6 +61,10 @@ def _accuracy(summary: Mapping[str, Any]) -> str:
     return f"{percent(summary['final']['accuracy'])} on the test set ({note})"
 
 
-def _rounds(rows: list[Mapping[str, Any]]) -> str:
+def _rounds(summary: Mapping[str, Any]) -> str:
+    rows, reached = summary["rounds"], summary.get("reached")
+    if reached is not None:
+        goal = summary["config"]["target"]
+        return f"{goal} reached in round {reached} of {len(rows)}; the rest were not played"
     voided = sum(1 for row in rows if row["void"])
     return f"{len(rows) - voided} settled" + (f", {voided} void" if voided else "")

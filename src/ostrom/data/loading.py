@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from ostrom.data.datasets import Dataset, Source
 from ostrom.data.mnist import load_mnist
+from ostrom.data.text import load_sentences
 from ostrom.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm"})
 
 
 def load_dataset(name_or_path: str, *, cache: Path | None = None) -> Source:
-    """Load "mnist", "digits", or what a path holds.
+    """Load "mnist", "digits", "sentences", or what a path holds.
 
     - `.npz`: arrays `x`, `y` and, if there is an official test split, `x_test`, `y_test`;
     - `.csv`: a header line, numbers, the label in the last column (or in one named `label`);
@@ -149,5 +150,9 @@ def read_image(path: Path, shape: tuple[int, ...] | None = None) -> npt.NDArray[
         raise DatasetError(f"{path} is no image: {error}") from None
 
 
-NAMED: Mapping[str, Callable[[Path | None], Source]] = {"mnist": load_mnist, "digits": load_digits}
+NAMED: Mapping[str, Callable[[Path | None], Source]] = {
+    "mnist": load_mnist,
+    "digits": load_digits,
+    "sentences": load_sentences,
+}
 READERS: Mapping[str, Callable[[Path], Source]] = {".npz": _npz, ".csv": _csv}

@@ -68,6 +68,30 @@ def shards(k: int = 2) -> Partition:
     return deal
 
 
+def classes(k: int = 1) -> Partition:
+    """Trainer i holds class i (modulo their number) and `k` - 1 others at random.
+
+    Each class is divided at random and evenly among its holders; one that nobody drew is divided
+    among all. Li et al., "Federated Learning on Non-IID Data Silos: An Experimental Study" (2022),
+    there "#C=k".
+    """
+    if k < 1:
+        raise InputError(f"classes: k must be at least 1, not {k}")
+
+    def deal(labels: Labels, n: int, rng: np.random.Generator) -> list[Indices]:
+        number = _classes(labels)
+        table = np.zeros((n, number))
+        for trainer in range(n):
+            first = trainer % number
+            others = np.delete(np.arange(number), first)
+            table[trainer, first] = 1
+            table[trainer, rng.permutation(others)[: k - 1]] = 1
+        table[:, table.sum(axis=0) == 0] = 1
+        return _by_table(table / table.sum(axis=0), labels, rng)
+
+    return deal
+
+
 def dirichlet(alpha: float = 0.5) -> Partition:
     """Deal each class in proportions drawn from Dirichlet(alpha); small alpha, strong skew.
 
@@ -88,6 +112,7 @@ PARTITIONS: Mapping[str, Callable[..., Partition]] = {
     "iid": iid,
     "emphasis": emphasis,
     "shards": shards,
+    "classes": classes,
     "dirichlet": dirichlet,
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ostrom.incentives.balances import accumulate, balance_leaves, balance_proof, balance_root
 from ostrom.incentives.consensus import consensus
-from ostrom.incentives.shares import INCENTIVES, Incentive, incentive
+from ostrom.incentives.shares import INCENTIVES, Incentive, incentive, remembers
 
 __all__ = [
     "INCENTIVES",
@@ -15,6 +15,7 @@ __all__ = [
     "accumulate",
     "consensus",
     "incentive",
+    "remembers",
     "balance_leaves",
     "balance_proof",
     "balance_root",

@@ -5,6 +5,7 @@
 | equal_split | useless work: a score of 0 or less earns nothing | lazy work, Sybils |
 | proportional | lazy work: pay follows the score | whatever the scorer cannot see |
 | stake_weighted | Sybils without stake | the rich earn more for the same work |
+| cumulative | noise in scores: what is no work sums to nothing | who helped and then rests |
 
 What rounding leaves of the pool stays with the contract and returns to the sponsor.
 """
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ostrom.errors import InputError
-from ostrom.mechanisms import plain
+from ostrom.mechanisms import only, plain
 
 Incentive: TypeAlias = Callable[[Sequence[int], Sequence[int], int], list[int]]
 """n scores, n stakes, pool -> n payouts, none negative, with a sum of at most the pool."""
@@ -93,6 +94,34 @@ def stake_weighted(scores: Sequence[int], stakes: Sequence[int], pool: int) -> l
     return _divide_down([max(score, 0) * stake for score, stake in zip(scores, stakes)], pool)
 
 
+def cumulative(scores: Sequence[int], stakes: Sequence[int], pool: int) -> list[int]:
+    """Shares in proportion to the positive sums of all scores so far.
+
+    p_i = floor(pool * max(h_i, 0) / sum_j max(h_j, 0)), h_i = s_i1 + ... + s_it
+
+    A round's scores are measurements with errors. Where a round moves little, `proportional` pays
+    by the errors; over rounds they cancel. Only trainers whose update was accepted in the round
+    are paid.
+
+    Args:
+        scores: n integers, each summed over all settled rounds of the task, this one included.
+        stakes: n integers, >= 0; not used.
+        pool: what may be paid, in the token's smallest unit.
+
+    Returns:
+        n payouts, rounded down.
+
+    Raises:
+        InputError: lengths that differ, or a negative stake or pool.
+
+    >>> cumulative([30, -2, 90, -1], [1, 1, 1, 1], 101)
+    [25, 0, 75, 0]
+
+    Source: Wald (1945), "Sequential Tests of Statistical Hypotheses", for deciding by sums.
+    """
+    return proportional(scores, stakes, pool)
+
+
 def _divide_down(shares: Sequence[int], pool: int) -> list[int]:
     total = sum(shares)
     return [pool * share // total if total else 0 for share in shares]
@@ -109,7 +138,20 @@ INCENTIVES: dict[str, Incentive] = {
     "equal_split": equal_split,
     "proportional": proportional,
     "stake_weighted": stake_weighted,
+    "cumulative": cumulative,
 }
+
+REMEMBERING = frozenset({"cumulative"})
+"""The incentives that are given scores summed over rounds."""
+
+
+def remembers(text: str) -> bool:
+    """True if that incentive wants each trainer's scores summed over all rounds so far.
+
+    >>> remembers("cumulative"), remembers("proportional")
+    (True, False)
+    """
+    return only(text).name in REMEMBERING
 
 
 def incentive(text: str) -> Incentive:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ostrom.evidence import last_balances
-from ostrom.incentives import balance_proof
 from ostrom.node.actions import Action, Advance, Refund, Sanction
+from ostrom.node.balances import last_settled_balances
 from ostrom.protocol import Command, TaskState, due
 from ostrom.storage import Store
 
@@ -21,10 +20,12 @@ def sponsor_step(store: Store, state: TaskState, *, now: int) -> list[Action]:
 
 def sanctions(store: Store, state: TaskState) -> list[Sanction]:
     """The strikes that are settled and not yet applied."""
-    strikes = last_balances(store, state).strikes
+    settled = last_settled_balances(store, state)
+    if settled is None:
+        return []
     return [
-        Sanction(account, count, tuple(balance_proof(state.task_id, strikes, account)))
-        for account, count in sorted(strikes.items())
+        Sanction(account, count, settled.strikes.proof(account))
+        for account, count in sorted(settled.strikes.amounts.items())
         if account in state.members
         and count > state.members[account].strikes
         and not state.members[account].expelled

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ostrom.chain.hashes import update_commitment
-from ostrom.evidence import last_balances
-from ostrom.incentives import balance_proof
+from ostrom.evidence import target_reached
 from ostrom.node.actions import Action, Claim, Commit, Reveal
+from ostrom.node.balances import last_settled_balances
+from ostrom.participation import participation
 from ostrom.protocol import TaskState
+from ostrom.spec import Spec
 from ostrom.storage import Store, cid_of, digest_of
-from ostrom.tensors import chunk_root, encode_tensors
+from ostrom.tensors import chunk_root
 from ostrom.types import Address, Digest, Opening, Phase, Update
+from ostrom.updates import encode_update
 
 Train: TypeAlias = Callable[[TaskState], Update]
 """Trains the current round's parent model on the trainer's own data."""
@@ -27,6 +30,7 @@ class Trainer:
     train: Train
     store: Store
     salt: Callable[[int], Digest]
+    spec: Spec
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,11 @@ def trainer_step(me: Trainer, memory: Memory, state: TaskState) -> tuple[Memory,
     """
     here = state.round
     if state.phase == Phase.COMMIT and me.address not in here.commits:
-        if me.address not in state.active_trainers():
+        if not contributes(me.address, me.spec, me.store, state):
             return memory, []
         sealed = memory.get(state.number) or seal(me, state)
         return {state.number: sealed}, [_commit(me.address, state, sealed.opening)]
-    if state.phase == Phase.REVEAL and me.address in here.missed and state.number in memory:
+    if state.phase == Phase.REVEAL and here.owes_reveal(me.address) and state.number in memory:
         sealed = memory[state.number]
         me.store.put(sealed.content)
         return memory, [Reveal(state.number, me.address, sealed.opening)]
@@ -61,11 +65,17 @@ def trainer_step(me: Trainer, memory: Memory, state: TaskState) -> tuple[Memory,
     return memory, []
 
 
+def contributes(address: Address, spec: Spec, store: Store, state: TaskState) -> bool:
+    """True if the current round wants an update of this trainer."""
+    drawn = participation(spec.participation)(state)
+    return state.is_active(address) and address in drawn and not target_reached(store, state, spec)
+
+
 def seal(me: Trainer, state: TaskState) -> Sealed:
     """Train and close the update in a commitment."""
     update = me.train(state)
     return seal_content(
-        encode_tensors({"update": update.values}),
+        encode_update(update),
         Opening(bytes(32), chunk_root(update.values), update.samples, me.salt(state.number)),
     )
 
@@ -83,8 +93,8 @@ def _commit(address: Address, state: TaskState, opening: Opening) -> Commit:
 
 def claim_action(account: Address, store: Store, state: TaskState) -> list[Action]:
     """The claim of all that `account` has earned and not yet been paid, if anything."""
-    earned = last_balances(store, state).payouts
-    amount = earned.get(account, 0)
-    if amount <= state.claimed.get(account, 0):
+    settled = last_settled_balances(store, state)
+    amount = settled.payouts.amounts.get(account, 0) if settled else 0
+    if settled is None or amount <= state.claimed.get(account, 0):
         return []
-    return [Claim(account, amount, tuple(balance_proof(state.task_id, earned, account)))]
+    return [Claim(account, amount, settled.payouts.proof(account))]

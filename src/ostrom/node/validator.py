@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ostrom.chain.hashes import score_commitment
-from ostrom.codec import sha256
-from ostrom.evidence import gather, read_scores
+from ostrom.evidence import gather, last_change, read_metrics, read_scores
 from ostrom.node.actions import Action, Attest, CommitScores, RevealScores
 from ostrom.node.trainer import claim_action
 from ostrom.protocol import TaskState
 from ostrom.records import encode_scores
-from ostrom.settlement import Outcome, candidate, settle
+from ostrom.settlement import Outcome, Tensors, candidate, settle
 from ostrom.spec import Spec
-from ostrom.storage import Store
+from ostrom.storage import Store, cid_of, digest_of
+from ostrom.targets import target, to_metric
 from ostrom.types import Address, Digest, Phase, Role
-from ostrom.verification import scorer
-from ostrom.verification.scorers import Value
+from ostrom.verification import Holdout, scorer
 
 
 @dataclass(frozen=True)
 class Validator:
-    """A validator's identity and tools. `value` rates models on its own holdout."""
+    """A validator's identity and tools. `holdout` rates models on its own examples."""
 
     address: Address
-    value: Value
+    holdout: Holdout
     store: Store
     salt: Callable[[int], Digest]
     spec: Spec
@@ -55,8 +55,8 @@ def validator_step(
     owes_reveal = me.address in here.score_commits and me.address not in here.score_reveals
     if state.phase == Phase.SCORE_REVEAL and owes_reveal and memory.round == state.number:
         me.store.put(memory.scores)
-        salt = me.salt(state.number)
-        return memory, [RevealScores(state.number, me.address, sha256(memory.scores), salt)]
+        digest, salt = digest_of(cid_of(memory.scores)), me.salt(state.number)
+        return memory, [RevealScores(state.number, me.address, digest, salt)]
     if state.phase == Phase.ATTEST and me.address not in here.attestations:
         return memory, attest(me, state, now)
     return memory, []
@@ -68,9 +68,17 @@ def score_updates(me: Validator, state: TaskState) -> bytes:
     trainers = [one.verdict.trainer for one in made.accepted]
     points: list[int] = []
     if trainers:
-        rate = scorer(me.spec.scorer)
-        points = rate(made.tensors["parameters"], made.without_each(), me.value)
-    return encode_scores(state, me.address, dict(zip(trainers, points)))
+        given = made.contributions(partial(last_change, me.store, state, me.spec))
+        points = scorer(me.spec.scorer)(given, me.holdout)
+    metric = _measure(me, made.tensors)
+    return encode_scores(state, me.address, dict(zip(trainers, points)), metric=metric)
+
+
+def _measure(me: Validator, tensors: Tensors) -> int | None:
+    """The metric of the round's model on the own holdout, where the task has a target."""
+    if target(me.spec.target) is None:
+        return None
+    return to_metric(me.holdout.accuracy(tensors["parameters"]))
 
 
 def _commit_scores(me: Validator, state: TaskState, scores: bytes) -> CommitScores:
@@ -78,7 +86,7 @@ def _commit_scores(me: Validator, state: TaskState, scores: bytes) -> CommitScor
         state.task_id,
         state.number,
         validator=me.address,
-        scores=sha256(scores),
+        scores=digest_of(cid_of(scores)),
         salt=me.salt(state.number),
     )
     return CommitScores(state.number, me.address, hidden)
@@ -86,7 +94,9 @@ def _commit_scores(me: Validator, state: TaskState, scores: bytes) -> CommitScor
 
 def recompute(me: Validator, state: TaskState) -> Outcome:
     """The result that follows from all that this validator holds."""
-    return settle(candidate(gather(me.store, state, me.spec)), read_scores(me.store, state))
+    made = candidate(gather(me.store, state, me.spec))
+    metrics = read_metrics(me.store, state, me.spec)
+    return settle(made, read_scores(me.store, state), metrics)
 
 
 def attest(me: Validator, state: TaskState, now: int) -> list[Action]:

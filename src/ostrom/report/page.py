@@ -9,7 +9,7 @@ from typing import Any
 from ostrom.report import paper, sections
 from ostrom.report.html import Html, bar, data_uri, definitions, leaf, render, tag
 from ostrom.report.style import CSS
-from ostrom.report.words import count, duration, money, percent, size, whole
+from ostrom.report.words import count, duration, money, per_update, percent, size, whole
 
 Summary = Mapping[str, Any]
 
@@ -156,7 +156,7 @@ def _figures(summary: Summary) -> Html:
         ("Rounds settled", whole(len(rounds) - voided), f"{voided} void" if voided else ""),
         ("Validators", whole(len(summary["validators"])), "each recomputes every result"),
         ("Gas", whole(totals["gas"]), _gas_note(summary)),
-        ("Data moved", size(totals["bytes"]), "updates and call data"),
+        ("Data moved", size(totals["bytes"]), per_update(summary["model"]) or "and call data"),
         ("Time", duration(seconds), f"{percent(share, 0)} of it not training"),
         ("Paid", money(totals["paid"]), f"of a pool of {money(totals['pool'])}"),
     ]

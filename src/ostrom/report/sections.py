@@ -41,7 +41,9 @@ def story(summary: Row) -> Html:
 
 def _sentences(summary: Row) -> list[Html]:
     rounds, config = summary["rounds"], summary["config"]
-    voided = [row["round"] for row in rounds if row["void"]]
+    reached = summary.get("reached")
+    last = len(rounds) if reached is None else reached
+    voided = [row["round"] for row in rounds if row["void"] and row["round"] <= last]
     told = [
         f"{count(len(summary['trainers']), 'trainer')} held "
         f"{whole(summary['dataset']['train'])} training examples, dealt by {config['skew']}.",
@@ -51,6 +53,11 @@ def _sentences(summary: Row) -> list[Html]:
         f"Trainers and validators earned {money(summary['totals']['paid'])}; "
         f"{money(summary['totals']['refunded'])} went back to the sponsor.",
     ]
+    if reached is not None:
+        told.append(
+            f"The target, {config['target']}, was reached in round {reached}: "
+            "the rounds after it were not played."
+        )
     if voided:
         names = _and([str(number) for number in voided])
         told.append(f"No quorum was reached in round {names}: void, and the model stayed.")

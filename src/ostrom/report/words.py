@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 TOKEN = "OSTR"
 TOKEN_DECIMALS = 18
 SHOWN_DECIMALS = 2
+FLOAT32_BYTES = 4
 
 NOTHING = "—"
 """What stands where there is no number: the round was void, or nothing was measured."""
@@ -26,6 +27,10 @@ CONFIG_OPTIONS = (
     "incentive",
     "validators",
     "holdout",
+    "compression",
+    "participation",
+    "target",
+    "start",
     "attack",
     "samples",
     "seed",
@@ -45,6 +50,20 @@ def money(amount: str | int) -> str:
         return f"< 0.01 {TOKEN}"
     sign = "-" if units < 0 else ""
     return f"{sign}{whole:,}{f'.{cents:02}' if cents else ''} {TOKEN}"
+
+
+def per_update(model: Mapping[str, Any]) -> str:
+    """The bytes of one update, and how many times fewer than the model's as float32.
+
+    >>> per_update({"parameters": 79242, "update_bytes": 3160})
+    '3.2 kB an update, 100 times less than float32'
+    """
+    each = model.get("update_bytes")
+    if not each:
+        return ""
+    times = FLOAT32_BYTES * model["parameters"] / each
+    less = f", {times:,.0f} times less than float32" if times >= 1.5 else ""
+    return f"{size(each)} an update{less}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ostrom.sim.config import RunConfig
+    from ostrom.sim.heads import read_state
     from ostrom.sim.predictions import Prediction, predict
-    from ostrom.sim.run import Run, lineage, load_run, read_state, resume, roll_back, simulate
+    from ostrom.sim.run import Run, lineage, load_run, resume, roll_back, simulate
     from ostrom.sim.runner import Progress
 
 _HOMES = {
@@ -19,7 +20,7 @@ _HOMES = {
     "lineage": "run",
     "load_run": "run",
     "predict": "predictions",
-    "read_state": "run",
+    "read_state": "heads",
     "resume": "run",
     "roll_back": "run",
     "simulate": "run",

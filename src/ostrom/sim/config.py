@@ -26,21 +26,30 @@ NUMBER_MAX = (1 << 53) - 1
 """The largest integer that a run's document holds."""
 
 
-CLIENTS_MAX = 3_500
-"""A round's record names every trainer and fits into one document of 1 MiB."""
+CLIENTS_MAX = 50_000
+"""A round's record names every trainer and has at most 16 MiB."""
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "mnist": {"model": "federated_net", "algorithm": "fedavg(epochs=2)"},
-    "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
+    "sentences": {"model": "transformer", "algorithm": "fedavg"},
     "": {"model": "mlp", "algorithm": "fedavg(batch=16,epochs=5,lr=0.1)"},
 }
-"""What a data set or an algorithm suggests where the user leaves a field open."""
+"""What a data set suggests where the user leaves a field open."""
+
+ALGORITHM_RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
+    "natural": {"aggregation": "sum"},
+    "scaffold": {"aggregation": "mean(weights=equal)"},
+    "feddyn": {"aggregation": "mean(weights=equal)"},
+}
+"""What a local algorithm asks for, before the data set."""
 
 
 class RunConfig(BaseModel):
     """A federation: its data, its parties, its mechanisms and its seed.
 
-    `skew` is a partition text such as `emphasis(share=0.9)`; `attack` names behaviours such as
+    `skew` is a partition text such as `emphasis(share=0.9)`; `start` is the folder of a run whose
+    model this one goes on from; `target` stops the rounds early; `attack` names behaviours such as
     `sign_flip(trainers=2)|silent_validator`; `samples` caps the training images, `holdout` the
     images that each validator scores with; `workers` is the number of training processes and never
     changes the bytes of a run. Model, algorithm, aggregation and rounds follow data set and
@@ -65,6 +74,10 @@ class RunConfig(BaseModel):
     incentive: str = "proportional"
     validators: int = Field(default=4, ge=1, le=64)
     holdout: int = Field(default=500, ge=1, le=NUMBER_MAX)
+    compression: str = "none"
+    participation: str = "all"
+    target: str = "none"
+    start: str | None = None
     attack: str = "none"
     seed: int = Field(default=1, ge=0, le=NUMBER_MAX)
     workers: int | None = Field(default=None, ge=1, le=256)
@@ -78,10 +91,21 @@ class RunConfig(BaseModel):
             return fields
         by_data = RECIPES.get(str(fields.get("dataset", "mnist")), RECIPES[""])
         algorithm = str(fields.get("algorithm", ""))
-        by_algorithm = RECIPES["ridge"] if algorithm.split("(")[0].strip() == "ridge" else {}
+        by_algorithm = ALGORITHM_RECIPES.get(algorithm.split("(")[0].strip(), {})
         return {**by_data, **by_algorithm, **fields}
 
-    @field_validator("skew", "model", "algorithm", "aggregation", "scorer", "incentive", "attack")
+    @field_validator(
+        "skew",
+        "model",
+        "algorithm",
+        "aggregation",
+        "scorer",
+        "incentive",
+        "compression",
+        "participation",
+        "target",
+        "attack",
+    )
     @classmethod
     def _canonical(cls, text: str) -> str:
         return format_mechanisms(parse_mechanisms(text))

@@ -7,7 +7,7 @@ next deadline when nobody has anything to do), the network (there is none) and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,21 +25,20 @@ from ostrom.node import (
     trainer_step,
     validator_step,
 )
-from ostrom.node.trainer import seal, seal_content
+from ostrom.node.trainer import contributes, seal, seal_content
 from ostrom.node.validator import score_updates
 from ostrom.protocol import TaskState, replay
-from ostrom.registry import load_model, parent_of_round
-from ostrom.sim.behaviours import garbage, lie, parse_attack, twist, withhold
+from ostrom.sim.adversary import Knowledge, corrupt, known_rule, last_change
+from ostrom.sim.behaviours import garbage, lie, parse_attack, withhold
 from ostrom.sim.desk import Desk, Spending, is_stale
+from ostrom.sim.local_work import LocalWork, Trained, Updates
 from ostrom.sim.stopwatch import Stopwatch
-from ostrom.sim.world import World, holdout_value
+from ostrom.sim.validator_lies import forged
+from ostrom.sim.world import World
 from ostrom.storage import Store
-from ostrom.training import local_algorithm, train_cohort
+from ostrom.training import ModelHoldout
 from ostrom.training.threads import threads
-from ostrom.types import Address, IntVector, Phase, Role, Update
-
-TrainedHook = Callable[[int, IntVector, dict[Address, Update]], None]
-"""Called with the round, its parent parameters and the honest updates, once they are trained."""
+from ostrom.types import Address, Phase, Role, Update
 
 
 @dataclass
@@ -52,11 +51,11 @@ class Federation:
     desk: Desk
     state: TaskState
     watch: Stopwatch
+    work: LocalWork
     workers: int = 1
-    on_trained: TrainedHook = lambda *_: None
     spending: Spending = field(default_factory=Spending)
     _block: int = -1
-    _trained: tuple[int, dict[Address, Update]] = (0, {})
+    _updates: tuple[int, Updates] = (0, {})
     _sealed: dict[Address, dict[int, Sealed]] = field(default_factory=dict)
     _scores: dict[Address, ValidatorMemory] = field(default_factory=dict)
 
@@ -92,7 +91,7 @@ class Federation:
         for i in sorted(rng.permutation(len(self._trainers)), key=self._copies):
             wishes += withhold(self._train(i), self._casting.trainers.get(i), overdue=overdue)
         for i, actions in self._validate_all(rng.permutation(len(self._validators)), now):
-            wishes += lie(actions, self._casting.validators.get(i))
+            wishes += lie(self._casting.validators.get(i)).actions(actions)
         with self.watch.stage("store"):
             return wishes + list(sponsor_step(self.store, state, now=now))
 
@@ -128,16 +127,16 @@ class Federation:
             train=partial(self._update_of, index),
             store=self.store,
             salt=partial(self.world.secret, "salt", "trainer", index),
+            spec=self.world.spec,
         )
 
     def _validator(self, index: int) -> Validator:
         # Validators share the workers; where there are fewer validators, each gets several.
         workers = max(1, self.workers // self.world.config.validators)
         holdout = self.world.holdouts[index]
-        value = holdout_value(self.world.model, holdout, workers=workers)
         return Validator(
             address=self.world.keys.validators[index].address,
-            value=value,
+            holdout=ModelHoldout(self.world.model, holdout, workers),
             store=self.store,
             salt=partial(self.world.secret, "salt", "validator", index),
             spec=self.world.spec,
@@ -158,8 +157,9 @@ class Federation:
         """True if the trainer must have an update now; after a restart it makes it again."""
         here = self.state.round
         if self.state.phase == Phase.COMMIT:
-            return address not in here.commits and address in self.state.active_trainers()
-        return self.state.phase == Phase.REVEAL and address in here.missed
+            wanted = contributes(address, self.world.spec, self.store, self.state)
+            return address not in here.commits and wanted
+        return self.state.phase == Phase.REVEAL and here.owes_reveal(address)
 
     def _seal(self, index: int) -> Sealed:
         """The update that this trainer commits to, by its behaviour."""
@@ -178,37 +178,33 @@ class Federation:
         return mechanism is not None and mechanism.name == "copy"
 
     def _victim(self, index: int) -> int:
-        """The first trainer whose update is its own."""
-        others = (i for i in range(len(self._trainers)) if i not in self._casting.trainers)
-        return next(others, (index + 1) % len(self._trainers))
+        """The honest trainer whose update this one copies; itself where there is none."""
+        spec, cast = self.world.spec, self._casting.trainers
+        seats = [i for i in range(len(self._trainers)) if i not in cast]
+        addresses = [self._trainers[i].address for i in seats]
+        drawn = [contributes(a, spec, self.store, self.state) for a in addresses]
+        others = [i for i, trains in zip(seats, drawn) if trains]
+        wanted = int(cast[index].arguments.get("victim", 0))
+        return others[wanted % len(others)] if others else index
 
     def _update_of(self, index: int, state: TaskState) -> Update:
-        if self._trained[0] != state.number:
-            self._trained = (state.number, self._train_all(state))
-        update = self._trained[1][self.world.keys.trainers[index].address]
-        return twist(update, self._casting.trainers.get(index))
+        if self._updates[0] != state.number:
+            self._updates = (state.number, self.work.updates(state, self._misbehave))
+        return self._updates[1][self.world.keys.trainers[index].address]
 
-    def _train_all(self, state: TaskState) -> dict[Address, Update]:
-        """Train every active trainer's update of this round in one cohort."""
-        world = self.world
-        with self.watch.stage("store"):
-            model = load_model(self.store, parent_of_round(state), world.spec)
-        parameters = model["parameters"]
-        active = [a for a in state.active_trainers() if a in world.trainers]
-        indices = [world.trainers[a] for a in active]
-        with self.watch.stage("training"):
-            updates = train_cohort(
-                world.model,
-                local_algorithm(world.spec.algorithm),
-                parameters,
-                [world.shares[i].train for i in indices],
-                [world.training_seed(state.number, i) for i in indices],
-                workers=self.workers,
-            )
-        trained = dict(zip(active, updates))
-        with self.watch.stage("evaluation"):
-            self.on_trained(state.number, parameters, trained)
-        return trained
+    def _misbehave(self, trained: Trained) -> Updates:
+        """What the trainers send instead of their honest updates, by their behaviours."""
+        if not self._casting.trainers:
+            return trained.updates
+        world, state = self.world, self.state
+        knowledge = Knowledge(
+            rule=known_rule(world.spec, trained.start.server),
+            previous=last_change(self.store, state, world.spec),
+            seed=world.secret("attack", trained.number),
+        )
+        by_seat = {world.trainers[a]: update for a, update in trained.updates.items()}
+        sent = corrupt(self._casting, by_seat, knowledge)
+        return {a: sent[world.trainers[a]] for a in trained.updates}
 
     def _validate_all(self, order: Iterable[int], now: int) -> list[tuple[int, list[Action]]]:
         """Every validator's step, side by side: a step shares nothing but what it reads."""
@@ -219,9 +215,19 @@ class Federation:
     def _validate(self, index: int, now: int) -> list[Action]:
         me, state = self._validators[index], self.state
         memory = self._scores.get(me.address, ValidatorMemory())
-        lost = state.phase == Phase.SCORE_REVEAL and memory.round != state.number
-        if lost and me.address in state.round.score_commits:
-            memory = ValidatorMemory(state.number, score_updates(me, state))
+        committed = me.address in state.round.score_commits
+        lost = state.phase == Phase.SCORE_REVEAL and committed
+        # Liars score before their step, which takes the scores that it finds.
+        due = state.phase == Phase.SCORE and not committed and index in self._casting.validators
+        if (lost or due) and memory.round != state.number:
+            memory = ValidatorMemory(state.number, self._scored(index))
         memory, actions = validator_step(me, memory, state, now=now)
         self._scores[me.address] = memory
         return actions
+
+    def _scored(self, index: int) -> bytes:
+        """This validator's score vector, by its behaviour."""
+        me, told = self._validators[index], lie(self._casting.validators.get(index))
+        trainers = tuple(self.world.trainers)
+        honest = score_updates(me, self.state)
+        return forged(honest, told, state=self.state, me=me.address, trainers=trainers)

@@ -7,39 +7,47 @@ from typing import Any
 
 import numpy as np
 
+from ostrom.codec import Document
 from ostrom.errors import StoreError
-from ostrom.evidence import read_document, update_file_size
+from ostrom.evidence import read_record
 from ostrom.protocol import RoundState, TaskState
 from ostrom.records import decode_record
 from ostrom.registry import load_model
 from ostrom.sim.desk import Spending
 from ostrom.sim.folder import Row
+from ostrom.sim.local_work import Trained
 from ostrom.sim.world import World
 from ostrom.storage import Store
 from ostrom.tensors import add_saturating
-from ostrom.training import Metrics, evaluate
+from ostrom.training import Metrics, evaluate, local_algorithm
 from ostrom.training.threads import threads
-from ostrom.types import Address, IntVector, Update
+from ostrom.types import Address, Update
+from ostrom.updates import update_file_size
 
 
-def measure_clients(
-    world: World, parameters: IntVector, updates: Mapping[Address, Update], *, workers: int
-) -> dict[Address, Row]:
+def measure_clients(world: World, trained: Trained, *, workers: int) -> dict[Address, Row]:
     """Each trainer's local model on its own local test data, as the paper measures clients.
 
-    Updates that are no change of the parameters (statistics) have no local model.
+    The local model is the trainer's personal one where the algorithm makes one. Updates that are no
+    change of the parameters (statistics) have no local model.
     """
+    personal = local_algorithm(world.spec.algorithm).personal
+    parameters = trained.start.parameters
 
     def measure(item: tuple[Address, Update]) -> tuple[Address, Row] | None:
         address, update = item
         test = world.shares[world.trainers[address]].test
-        if update.values.shape != parameters.shape or not len(test):
+        if not len(test) or (personal is None and update.values.shape != parameters.shape):
             return None
-        metrics = evaluate(world.model, add_saturating(parameters, update.values), test)
+        if personal is None:
+            mine = add_saturating(parameters, update.values)
+        else:
+            mine = personal(world.model, parameters, trained.states.get(address, {}))
+        metrics = evaluate(world.model, mine, test)
         return address, {"client_accuracy": metrics.accuracy, "client_loss": metrics.loss}
 
     with threads(workers) as pool:
-        return dict(row for row in pool.map(measure, updates.items()) if row)
+        return dict(row for row in pool.map(measure, trained.updates.items()) if row)
 
 
 def measure_version(
@@ -65,13 +73,17 @@ def round_row(
     spent: Spending,
 ) -> Row:
     """One round as history keeps it, without the global model's metrics."""
-    trainers = _trainers(here, store)
+    record = _record(here, store)
+    wanted = ("check", "score", "payout", "samples")
+    rows = record["updates"] if record else []
+    trainers: dict[str, Any] = {row["trainer"]: {key: row[key] for key in wanted} for row in rows}
     for address, row in clients.items():
         trainers.setdefault(address, {}).update(row)
-    size = update_file_size(world.spec.update_length, world.spec.dtype)
+    size = update_file_size(world.spec)
     return {
         "round": here.number,
         "void": here.void,
+        "metric": record["metric"] if record else None,
         "gas": dict(spent.gas),
         "bytes": {"updates": size * len(here.reveals), "calldata": spent.calldata},
         "refusals": spent.refusals,
@@ -81,16 +93,14 @@ def round_row(
     }
 
 
-def _trainers(here: RoundState, store: Store) -> dict[str, Any]:
-    """What the round's record says of each trainer."""
+def _record(here: RoundState, store: Store) -> Document:
+    """The round's record; None if the round is void, or nobody keeps the record."""
     if here.settled is None:
-        return {}
+        return None
     try:
-        record = decode_record(read_document(store, here.settled.record))
+        return decode_record(read_record(store, here.settled.record))
     except StoreError:
-        return {}
-    wanted = ("check", "score", "payout", "samples")
-    return {row["trainer"]: {key: row[key] for key in wanted} for row in record["updates"]}
+        return None
 
 
 def _mean(rows: Mapping[Address, Row], name: str) -> float | None:

@@ -16,8 +16,11 @@ from ostrom.registry import load_model
 from ostrom.sim.behaviours import HONEST, parse_attack
 from ostrom.sim.folder import Row, replace_file
 from ostrom.sim.world import World
+from ostrom.spec import Spec
 from ostrom.storage import Store
+from ostrom.targets import target
 from ostrom.training import Metrics, predict
+from ostrom.updates import update_file_size
 from ostrom.version import VERSION
 
 if TYPE_CHECKING:
@@ -64,9 +67,14 @@ def _summary(runner: Runner, final: Metrics) -> Row:
             "classes": parts.train.classes,
             "shape": list(parts.train.shape),
         },
-        "model": {"text": world.model.text, "parameters": world.model.parameters},
+        "model": {
+            "text": world.model.text,
+            "parameters": world.model.parameters,
+            "update_bytes": update_file_size(world.spec),
+        },
         "initial": rounds[0] if rounds else None,
         "rounds": [row for row in rounds if row["round"] > 0],
+        "reached": _reached(world.spec, rounds),
         "final": _final(final),
         "trainers": _trainers(world, state, runner.store, rounds),
         "validators": _validators(world, state, runner.store),
@@ -79,6 +87,14 @@ def _summary(runner: Runner, final: Metrics) -> Row:
         },
         "audit": None,
     }
+
+
+def _reached(spec: Spec, rounds: list[Row]) -> int | None:
+    """The round whose model reached the task's target; None without a target, or not yet."""
+    wanted = target(spec.target)
+    measured = [row for row in rounds if row.get("metric") is not None]
+    good = (row["round"] for row in measured if wanted is not None and row["metric"] >= wanted)
+    return next(good, None)
 
 
 def _timing(timings: list[Row], number: int) -> Row:

@@ -14,7 +14,8 @@ from ostrom.data import read_image
 from ostrom.errors import InputError
 from ostrom.evidence import read_document
 from ostrom.registry import load_model
-from ostrom.sim.run import Run, read_state
+from ostrom.sim.heads import read_state
+from ostrom.sim.run import Run
 from ostrom.spec import Spec
 from ostrom.storage import DirectoryStore
 from ostrom.training import build_model

@@ -17,10 +17,10 @@ from ostrom.audit import AuditReport, audit_run, write_manifest
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.codec import parse_json
 from ostrom.errors import CodecError, InputError
-from ostrom.protocol import TaskState, replay
 from ostrom.registry import Version
 from ostrom.sim.config import RunConfig
 from ostrom.sim.folder import CHAIN, STORE, contracts_of, read_run
+from ostrom.sim.heads import read_state
 from ostrom.sim.runner import Report, Runner
 from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import build_keys, build_world
@@ -102,22 +102,6 @@ def load_run(out: Path) -> Run:
     if not isinstance(summary, dict) or "final" not in summary:
         raise InputError(f"{out / 'summary.json'} is damaged: it is no summary")
     return Run(out, config, summary)
-
-
-def read_state(out: Path) -> TaskState:
-    """The task as the chain of a run tells it; every block is executed again.
-
-    Raises:
-        InputError: `out` holds no run, or none with a task yet.
-        LedgerError: the chain is damaged.
-    """
-    document = read_run(out)
-    if not document["task"]:
-        raise InputError(f"{out} has no task yet: finish it with `ostrom demo --resume {out}`")
-    ledger = EmbeddedLedger.load(out / CHAIN, resume=False)
-    contracts_of(document).watch(ledger)
-    log = ledger.events(0, ledger.block_number)
-    return replay(TaskState(task_id=bytes.fromhex(document["task"])), log)
 
 
 def lineage(run: Run) -> list[Version]:

@@ -27,15 +27,17 @@ from ostrom.sim.folder import (
     write_rows,
     write_run,
 )
+from ostrom.sim.local_work import LocalWork, Trained
 from ostrom.sim.measure import measure_clients, measure_version, metrics_row, round_row
 from ostrom.sim.outputs import write_outputs
 from ostrom.sim.setup import Launch, accounts, launch
+from ostrom.sim.states import States
 from ostrom.sim.stopwatch import Stopwatch
 from ostrom.sim.world import World
 from ostrom.storage import DirectoryStore
 from ostrom.training import Metrics, close, warm
 from ostrom.training.threads import one_thread
-from ostrom.types import Address, Cid, IntVector, Phase, Update
+from ostrom.types import Address, Cid, Phase
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,14 @@ class Runner:
             state=TaskState(task_id=launched.task_id),
             watch=self.watch,
             workers=self.workers,
-            on_trained=self._trained,
+            work=LocalWork(
+                world=self.world,
+                store=self.store,
+                states=States(self.out),
+                watch=self.watch,
+                workers=self.workers,
+                on_trained=self._trained,
+            ),
         )
 
     @property
@@ -187,10 +196,8 @@ class Runner:
         if not self.state.over and not self.world.model.small:
             warm(self.workers)
 
-    def _trained(self, number: int, parameters: IntVector, updates: dict[Address, Update]) -> None:
-        self._clients[number] = measure_clients(
-            self.world, parameters, updates, workers=self.workers
-        )
+    def _trained(self, trained: Trained) -> None:
+        self._clients[trained.number] = measure_clients(self.world, trained, workers=self.workers)
 
     def _measure(self) -> None:
         """Write a row for every round that ended since the last look, and for the first model."""

@@ -58,7 +58,8 @@ def launch(world: World, ledger: Ledger, store: Store) -> Launch:
 def _task(world: World, store: Store, deployment: Deployment) -> TaskParams:
     """The task's parameters; everything that they name is in the store first."""
     spec = store.put(world.spec.encode())
-    model = store.put(encode_tensors({"parameters": world.initial}))
+    initial = world.initial()
+    model = store.put(encode_tensors({"parameters": initial}))
     committee = sorted((key.address for key in world.keys.validators), key=str.lower)
     return TaskParams(
         sponsor=world.keys.sponsor.address,
@@ -79,7 +80,7 @@ def _task(world: World, store: Store, deployment: Deployment) -> TaskParams:
         validators=tuple(committee),
         spec=digest_of(spec),
         model=digest_of(model),
-        model_root=chunk_root(world.initial),
+        model_root=chunk_root(initial),
         salt=world.secret("task"),
     )
 

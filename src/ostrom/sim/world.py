@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 
 from ostrom.aggregation import pipeline
 from ostrom.chain.wallet import Key, simulation_key
 from ostrom.codec import sha256
+from ostrom.compression import compression
 from ostrom.data import Dataset, Share, Split, deal, load_dataset, split
 from ostrom.errors import InputError
 from ostrom.incentives import incentive
+from ostrom.mechanisms import Mechanism, only, parse_mechanisms
+from ostrom.participation import participation
+from ostrom.sim.adversary import parties, seat
+from ostrom.sim.behaviours import parse_attack
 from ostrom.sim.config import RunConfig
+from ostrom.sim.heads import head_parameters
 from ostrom.spec import Spec, installed_code
+from ostrom.targets import target
 from ostrom.tensors import FRACTION_BITS, quantise
-from ostrom.training import Model, build_model, local_algorithm, losses
+from ostrom.training import Model, build_model, local_algorithm
 from ostrom.types import Address, Digest, IntVector
 from ostrom.verification import scorer
-from ostrom.verification.scorers import Parameters, Value
 
 
 @dataclass(frozen=True)
@@ -40,16 +47,25 @@ class World:
     config: RunConfig
     spec: Spec
     model: Model
-    initial: IntVector
     parts: Split
     shares: tuple[Share, ...]
     holdouts: tuple[Dataset, ...]
     keys: Keys
 
-    @property
+    @cached_property
     def trainers(self) -> dict[Address, int]:
         """Each trainer's index by its address."""
         return {key.address: i for i, key in enumerate(self.keys.trainers)}
+
+    def initial(self) -> IntVector:
+        """The first model (d,): fresh, or the head of the run that this one starts from.
+
+        Raises:
+            InputError: that run is not there, or has another model.
+        """
+        if self.config.start is None:
+            return quantise(self.model.initial(self.config.seed))
+        return head_parameters(Path(self.config.start), self.spec)
 
     def secret(self, *words: object) -> Digest:
         """32 bytes that follow from the seed: salts and training seeds of a simulation."""
@@ -68,14 +84,15 @@ def build_world(config: RunConfig) -> World:
     """
     stream = partial(np.random.default_rng, np.random.SeedSequence(config.seed))
     parts = _capped(split(load_dataset(config.dataset), stream()), config.samples)
-    shares = deal(config.skew, parts, n=config.clients, rng=stream())
+    casting = parse_attack(config.attack, config.clients, config.validators)
+    dealt = deal(config.skew, parts, n=parties(casting, config.clients), rng=stream())
+    shares = seat(casting, dealt, clients=config.clients, seed=config.seed)
     shape, classes = parts.train.shape, parts.train.classes
     model = build_model(config.model, shape=shape, classes=classes)
     return World(
         config=config,
         spec=_spec(config, model),
         model=model,
-        initial=quantise(model.initial(config.seed)),
         parts=parts,
         shares=tuple(shares),
         holdouts=_holdouts(parts.dev, config),
@@ -112,39 +129,54 @@ def build_keys(config: RunConfig) -> Keys:
 
 def _spec(config: RunConfig, model: Model) -> Spec:
     algorithm = local_algorithm(config.algorithm)
-    incentive(config.incentive)
-    scorer(config.scorer)
+    for named, check in _NAMED.items():
+        check(getattr(config, named))
     whole = algorithm.dtype == "int64"
     return Spec(
         model=model.text,
         shape=model.shape,
         classes=model.classes,
         parameters=model.parameters,
-        update_length=algorithm.length(model),
+        layout=algorithm.layout(model),
         dtype="int64" if whole else "int32",
         fraction_bits=FRACTION_BITS,
         algorithm=algorithm.text,
-        aggregation=pipeline(_aggregation(config, model)).text,
+        aggregation=pipeline(_aggregation(config, algorithm.server(model))).text,
         # Statistics grow with the data; only a change of the model has a natural bound.
         checks="duplicate" if whole else "range(abs=64)|norm(max=100)|duplicate",
         scorer=config.scorer,
         incentive=config.incentive,
+        compression=_compression(config, algorithm.layout(model)),
+        participation=config.participation,
+        target=config.target,
         code=installed_code(),
     )
 
 
-def _aggregation(config: RunConfig, model: Model) -> str:
-    """The pipeline's text; summed statistics are solved for the model that they belong to."""
-    if not config.algorithm.startswith("ridge") or "ridge_solve" in config.aggregation:
+def _aggregation(config: RunConfig, server_step: str) -> str:
+    """The pipeline's text, with the server step that the local algorithm needs."""
+    if not server_step:
         return config.aggregation
-    features = model.parameters // model.classes
-    return f"{config.aggregation}|ridge_solve(classes={model.classes},features={features})"
+    step, share = only(server_step), only(config.participation).arguments.get("share")
+    if any(one.name == step.name for one in parse_mechanisms(config.aggregation)):
+        return config.aggregation
+    if share is not None and step.name in COUNT_SHARES:
+        step = Mechanism(step.name, {**step.arguments, "share": share})
+    return f"{config.aggregation}|{step.text}"
 
 
-def holdout_value(model: Model, holdout: Dataset, *, workers: int) -> Value:
-    """How a validator rates models: minus their mean loss on its own holdout."""
+COUNT_SHARES = ("scaffold", "feddyn")
+"""Server steps whose state is a sum over all trainers, of whom a round sees a share."""
 
-    def value(parameters: Parameters) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return -losses(model, parameters, holdout, workers=workers)
 
-    return value
+def _compression(config: RunConfig, layout: tuple[tuple[int, ...], ...]) -> str:
+    return compression(config.compression, layout=layout).text
+
+
+_NAMED: Mapping[str, Callable[[str], object]] = {
+    "incentive": incentive,
+    "scorer": scorer,
+    "participation": participation,
+    "target": target,
+}
+"""Mechanisms that stand in the spec as the user wrote them, once they are known to exist."""

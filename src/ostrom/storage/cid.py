@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from ostrom.errors import InputError
@@ -40,6 +41,13 @@ def parse_cid(text: str) -> Cid:
     Traceback (most recent call last):
     ostrom.errors.InputError: not a CID: '../../etc/passwd'; give a CIDv1 in base32, 59 characters
     """
+    _checked(text)
+    return Cid(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _checked(text: str) -> bytes:
+    """The binary form of a CID; a CID is asked for its parts again and again."""
     if not _CID_SHAPE.fullmatch(text):
         raise InputError(f"not a CID: {_shown(text)}; {_advice(text)}")
     raw = _decoded(text)
@@ -49,7 +57,7 @@ def parse_cid(text: str) -> Cid:
         )
     if _encoded(raw) != text:
         raise InputError(f"not a CID: {_shown(text)}; its last character carries stray bits")
-    return Cid(text)
+    return raw
 
 
 def is_cid(text: str) -> bool:
@@ -108,7 +116,7 @@ def cid_to_bytes(cid: str) -> bytes:
     >>> cid_to_bytes(cid_from_digest(bytes(32)))[:4].hex()
     '01551220'
     """
-    return _decoded(parse_cid(cid))
+    return _checked(cid)
 
 
 def cid_from_bytes(raw: bytes) -> Cid:

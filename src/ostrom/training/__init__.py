@@ -6,24 +6,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ostrom.training.catalogue import MODELS, build_model
+    from ostrom.training.catalogue import LOCAL_ALGORITHMS, MODELS, build_model, local_algorithm
     from ostrom.training.cohort import train_cohort
     from ostrom.training.evaluation import Metrics, accuracies, evaluate, losses, predict
-    from ostrom.training.local import LOCAL_ALGORITHMS, LocalAlgorithm, local_algorithm
+    from ostrom.training.holdout import ModelHoldout
+    from ostrom.training.local import LocalAlgorithm, Start, State
     from ostrom.training.models import Model
     from ostrom.training.workers import close, warm
 
 _HOMES = {
-    "LOCAL_ALGORITHMS": "local",
+    "LOCAL_ALGORITHMS": "catalogue",
     "MODELS": "catalogue",
     "LocalAlgorithm": "local",
     "Metrics": "evaluation",
     "Model": "models",
+    "ModelHoldout": "holdout",
+    "Start": "local",
+    "State": "local",
     "accuracies": "evaluation",
     "build_model": "catalogue",
     "close": "workers",
     "evaluate": "evaluation",
-    "local_algorithm": "local",
+    "local_algorithm": "catalogue",
     "losses": "evaluation",
     "predict": "evaluation",
     "train_cohort": "cohort",
@@ -36,6 +40,9 @@ __all__ = [
     "LocalAlgorithm",
     "Metrics",
     "Model",
+    "ModelHoldout",
+    "Start",
+    "State",
     "accuracies",
     "build_model",
     "close",

@@ -1,144 +1,89 @@
-"""Local algorithms: what a trainer does with its data in one round.
+"""What a local algorithm is: what a trainer does with its data in one round.
 
-An algorithm is a value made by a factory. Called with (model, params, data, rng, state) it returns
-(update, state); nothing else changes. Parameters and updates are fixed point (`ostrom.tensors`).
+An algorithm is a value made by a factory. Called with (model, start, data, rng, state) it returns
+(update, state); nothing else changes. Parameters, updates and states are fixed point
+(`ostrom.tensors`), so that each of them can be stored, hashed and taken up again after a restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
-from typing import Any, TypeAlias
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ostrom.data import Dataset
 from ostrom.errors import InputError, TensorError
-from ostrom.mechanisms import bind, only
-from ostrom.tensors import dequantise, quantise
-from ostrom.training.models import Model
-from ostrom.training.ridge import ridge_length, ridge_run
-from ostrom.training.threads import one_thread
+from ostrom.tensors import quantise
+from ostrom.training.models import Model, Shape
 from ostrom.types import IntVector, Update
 
-State: TypeAlias = Mapping[str, Any]
-Run: TypeAlias = Callable[
-    [Model, IntVector, Dataset, np.random.Generator, State], tuple[Update, State]
-]
+if TYPE_CHECKING:
+    from ostrom.training.descent import Descent
+
+State: TypeAlias = Mapping[str, IntVector]
+"""What a trainer keeps between its rounds, by name: vectors in fixed point; {} before the first."""
 
 
-@dataclass(frozen=True)
-class Descent:
-    """Mini-batch gradient descent with heavy-ball momentum.
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a round starts from: `parameters` (d,) int32 and the server step's state by name."""
 
-    `proximal` is FedProx's mu: it pulls towards the round's first parameters.
-    """
+    parameters: IntVector
+    server: Mapping[str, IntVector] = field(default_factory=dict)
+    round: int = 1
 
-    epochs: int
-    lr: float
-    batch: int
-    momentum: float
-    proximal: float = 0.0
 
-    def __post_init__(self) -> None:
-        if min(self.epochs, self.batch) < 1:
-            raise InputError("epochs and batch must be integers of at least 1")
-        if not (self.lr > 0 and 0 <= self.momentum < 1 and self.proximal >= 0):
-            raise InputError("lr must be above 0, momentum in [0, 1), mu at least 0")
+Run: TypeAlias = Callable[[Model, Start, Dataset, np.random.Generator, State], tuple[Update, State]]
+Personal: TypeAlias = Callable[[Model, IntVector, State], IntVector]
 
-    def batches(self, n: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
-        """The index vectors of all steps: every epoch a new order, the last batch may be short."""
-        for _ in range(self.epochs):
-            order = rng.permutation(n)
-            yield from (order[i : i + self.batch] for i in range(0, n, self.batch))
+
+def model_layout(model: Model) -> tuple[Shape, ...]:
+    """The shapes of an update that is a change of the model: those of the model's tensors."""
+    return tuple(model.tensors.values())
+
+
+def no_server(model: Model) -> str:
+    """The algorithm needs no server step of its own."""
+    return ""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalAlgorithm:
-    """A local algorithm; `descent` is set where a cohort can be trained in one vmap call."""
+    """A local algorithm.
+
+    `descent` holds its passes where it is gradient descent, so that trainers can go side by side.
+    `layout` names the shapes of the tensors in an update, one after the other. `server` is the text
+    of the server step that the algorithm needs, "" for none. `personal` makes a trainer's own
+    model, (model, parameters, state) -> parameters, where it differs from the global one.
+    """
 
     text: str
     run: Run
-    descent: Descent | None = None
-    length: Callable[[Model], int] = attrgetter("parameters")
-    """The number of integers in an update."""
+    descent: tuple[Descent, ...] = ()
+    layout: Callable[[Model], tuple[Shape, ...]] = model_layout
     dtype: str = "int32"
+    server: Callable[[Model], str] = no_server
+    personal: Personal | None = None
+
+    def length(self, model: Model) -> int:
+        """The number of integers in an update."""
+        return sum(math.prod(shape) for shape in self.layout(model))
 
     def __call__(
-        self,
-        model: Model,
-        params: IntVector,
-        data: Dataset,
-        rng: np.random.Generator,
-        state: State,
+        self, model: Model, start: Start, data: Dataset, rng: np.random.Generator, state: State
     ) -> tuple[Update, State]:
-        """One trainer's round: `params` (d,) int32 in, `Update` out.
+        """One trainer's round: the model and its own state in, an update and a state out.
 
         Raises:
             InputError: no data, data of the wrong shape, or training diverged.
         """
-        check_data(model, params, data)
-        return self.run(model, params, data, rng, state)
-
-
-def local_algorithm(text: str) -> LocalAlgorithm:
-    """The local algorithm that a mechanism text names.
-
-    Raises:
-        InputError: the text names none of `LOCAL_ALGORITHMS`, or an argument is out of range.
-
-    >>> local_algorithm("fedprox(mu=0.1)").text
-    'fedprox(batch=32,epochs=1,lr=0.05,momentum=0.9,mu=0.1)'
-    """
-    return bind(LOCAL_ALGORITHMS, only(text))()
-
-
-def fedavg(
-    *, epochs: int = 1, lr: float = 0.05, batch: int = 32, momentum: float = 0.9
-) -> LocalAlgorithm:
-    """Local gradient descent: w <- w - lr * v, v <- momentum * v + grad.
-
-    McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized Data"
-    (2017).
-    """
-    settings = Descent(epochs, lr, batch, momentum)
-    text = f"fedavg(batch={batch},epochs={epochs},lr={lr},momentum={momentum})"
-    return LocalAlgorithm(text, partial(_descend, settings), settings)
-
-
-def fedprox(
-    *,
-    mu: float = 0.01,
-    epochs: int = 1,
-    lr: float = 0.05,
-    batch: int = 32,
-    momentum: float = 0.9,
-) -> LocalAlgorithm:
-    """`fedavg` on the loss + mu / 2 * |w - w0|^2, so that skewed trainers drift less.
-
-    Li et al., "Federated Optimization in Heterogeneous Networks" (2020).
-    """
-    settings = Descent(epochs, lr, batch, momentum, mu)
-    text = f"fedprox(batch={batch},epochs={epochs},lr={lr},momentum={momentum},mu={mu})"
-    return LocalAlgorithm(text, partial(_descend, settings), settings)
-
-
-def ridge() -> LocalAlgorithm:
-    """Closed-form ridge regression in one round, for a `ridge_features` model."""
-    return LocalAlgorithm("ridge", ridge_run, length=ridge_length, dtype="int64")
-
-
-LOCAL_ALGORITHMS: dict[str, Callable[..., LocalAlgorithm]] = {
-    "fedavg": fedavg,
-    "fedprox": fedprox,
-    "ridge": ridge,
-}
+        check_data(model, start.parameters, data)
+        return self.run(model, start, data, rng, state)
 
 
 def check_data(model: Model, params: IntVector, data: Dataset) -> None:
@@ -154,40 +99,18 @@ def check_data(model: Model, params: IntVector, data: Dataset) -> None:
         raise InputError(f"{model.text} has {model.parameters} parameters, not {params.shape}")
 
 
-def difference(after: Tensor, before: Tensor) -> IntVector:
-    """The fixed-point change (d,) between two float parameter vectors."""
+def fixed_point(values: npt.ArrayLike) -> IntVector:
+    """What training made, as int32 in fixed point.
+
+    Raises:
+        InputError: the numbers are not finite or too large.
+    """
     try:
-        return quantise((after.double() - before.double()).numpy())
+        return quantise(values)
     except TensorError as error:
         raise InputError(f"training diverged ({error}): lower the learning rate") from None
 
 
-def _descend(
-    settings: Descent,
-    model: Model,
-    params: IntVector,
-    data: Dataset,
-    rng: np.random.Generator,
-    state: State,
-) -> tuple[Update, State]:
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
-    with one_thread():
-        start = torch.from_numpy(dequantise(params))
-        x, y = model.prepare(data.x), torch.from_numpy(data.y)
-        weights, velocity = start.clone().requires_grad_(), torch.zeros_like(start)
-        for chosen in settings.batches(len(data), rng):
-            batch = torch.from_numpy(chosen)
-            logits = model.logits(weights, x[batch], generator=generator)
-            (gradient,) = torch.autograd.grad(functional.cross_entropy(logits, y[batch]), weights)
-            _step(weights, velocity, gradient, settings=settings, start=start)
-        return Update(difference(weights.detach(), start), len(data)), state
-
-
-@torch.no_grad()
-def _step(
-    weights: Tensor, velocity: Tensor, gradient: Tensor, *, settings: Descent, start: Tensor
-) -> None:
-    if settings.proximal:
-        gradient = gradient + settings.proximal * (weights - start)
-    velocity.mul_(settings.momentum).add_(gradient)
-    weights.sub_(velocity, alpha=settings.lr)
+def difference(after: Tensor, before: Tensor) -> IntVector:
+    """The fixed-point change (d,) between two float parameter vectors."""
+    return fixed_point((after.double() - before.double()).numpy())

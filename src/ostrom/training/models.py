@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostrom.errors import InputError
+from ostrom.mechanisms import only
 
 Shape: TypeAlias = tuple[int, ...]
 Tensors: TypeAlias = Mapping[str, Tensor]
@@ -26,13 +27,18 @@ Forward: TypeAlias = Callable[[Tensors, Tensor, torch.Generator | None], Tensor]
 Prepare: TypeAlias = Callable[[npt.NDArray[Any]], Tensor]
 
 
+MAPPED_PIXELS_MAX = 256
+"""Up to here `python -m benchmarks executors` finds vmap faster than going trainer by trainer."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A classifier of examples of one `shape` into `classes`.
 
     `prepare` turns raw examples (n, *shape) into a float tensor, once per data set; `forward` maps
     named tensors, prepared examples and (while training) a generator for dropout to logits
-    (n, classes). `small` models are trained a whole cohort at a time, under `torch.func.vmap`.
+    (n, classes). `small` models are trained a whole cohort at a time, in one call for a chunk of
+    trainers. `layered` ones are linear layers with ReLUs between them, each a weight and a bias.
     """
 
     text: str
@@ -42,7 +48,10 @@ class Model:
     forward: Forward
     prepare: Prepare
     small: bool = False
+    layered: bool = False
     starts_at_zero: bool = False
+    gain: float = 1.0
+    """How much wider than +-1/sqrt(fan-in) parameters start."""
 
     @property
     def parameters(self) -> int:
@@ -56,12 +65,12 @@ class Model:
         return {name: part.view(self.tensors[name]) for name, part in zip(self.tensors, parts)}
 
     def initial(self, seed: int) -> FloatVector:
-        """Fresh parameters (d,) float32: uniform in +-1/sqrt(fan-in), the same on every machine.
+        """Fresh parameters (d,) float32: uniform in +-gain/sqrt(fan-in), the same on every machine.
 
         LeCun et al., "Efficient BackProp" (1998); PyTorch's default.
         """
         rng = np.random.default_rng(seed)
-        scale = 0.0 if self.starts_at_zero else 1.0
+        scale = 0.0 if self.starts_at_zero else self.gain
         parts = [
             rng.uniform(-1, 1, math.prod(shape)) * scale / math.sqrt(self._fan_in(name))
             for name, shape in self.tensors.items()
@@ -83,7 +92,15 @@ def logistic(shape: Shape, classes: int, /) -> Model:
     """Multinomial logistic regression, started at zero."""
     tensors = {"fc.weight": (classes, math.prod(shape)), "fc.bias": (classes,)}
     return Model(
-        "logistic", shape, classes, tensors, _logistic, flat_floats, small=True, starts_at_zero=True
+        "logistic",
+        shape,
+        classes,
+        tensors,
+        _logistic,
+        flat_floats,
+        small=True,
+        layered=True,
+        starts_at_zero=True,
     )
 
 
@@ -102,7 +119,7 @@ def mlp(shape: Shape, classes: int, /, hidden: int = 64) -> Model:
         "fc2.bias": (classes,),
     }
     text = f"mlp(hidden={hidden})"
-    return Model(text, shape, classes, tensors, _mlp, flat_floats, small=True)
+    return Model(text, shape, classes, tensors, _mlp, flat_floats, small=True, layered=True)
 
 
 def federated_net(
@@ -131,7 +148,43 @@ def federated_net(
     }
     text = f"federated_net(dropout={dropout},hidden={hidden},width={width})"
     forward = partial(_federated_net, dropout)
-    return Model(text, shape, classes, tensors, forward, image_floats)
+    # Under vmap a convolution is one of groups, which pays on small images alone; and dropout
+    # needs each trainer's own generator.
+    small = dropout == 0 and height * breadth <= MAPPED_PIXELS_MAX
+    return Model(text, shape, classes, tensors, forward, image_floats, small=small)
+
+
+def lenet(shape: Shape, classes: int, /, gain: float = 1.0) -> Model:
+    """LeNet-5's size with ReLUs and max-pooling: conv 6, conv 16, fc 120, fc 84, fc classes.
+
+    5 x 5 kernels, without padding or dropout; images from 16 x 16. `gain` widens the first
+    parameters: 1 is PyTorch's default, 2.45 (the square root of 6) keeps signals through ReLUs.
+
+    >>> lenet((28, 28), 10).parameters
+    44426
+
+    LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998).
+    """
+    if not gain > 0:
+        raise InputError(f"lenet: gain must be above 0, not {gain}")
+    height, breadth, channels = image_shape(shape, "lenet")
+    rows, columns = (((side - 4) // 2 - 4) // 2 for side in (height, breadth))
+    if min(rows, columns) < 1:
+        raise InputError(f"lenet needs images of at least 16 x 16, not {height} x {breadth}")
+    tensors = {
+        "conv1.weight": (6, channels, 5, 5),
+        "conv1.bias": (6,),
+        "conv2.weight": (16, 6, 5, 5),
+        "conv2.bias": (16,),
+        "fc1.weight": (120, 16 * rows * columns),
+        "fc1.bias": (120,),
+        "fc2.weight": (84, 120),
+        "fc2.bias": (84,),
+        "fc3.weight": (classes, 84),
+        "fc3.bias": (classes,),
+    }
+    text = only(f"lenet(gain={gain})").text
+    return Model(text, shape, classes, tensors, _lenet, image_floats, gain=float(gain))
 
 
 def image_shape(shape: Shape, name: str) -> tuple[int, int, int]:
@@ -180,6 +233,16 @@ def _federated_net(rate: float, p: Tensors, x: Tensor, generator: torch.Generato
     flat = _dropout(second.flatten(1), rate, generator)
     hidden = functional.relu(functional.linear(flat, p["fc1.weight"], p["fc1.bias"]))
     return functional.linear(_dropout(hidden, rate, generator), p["fc2.weight"], p["fc2.bias"])
+
+
+def _lenet(p: Tensors, x: Tensor, _: torch.Generator | None) -> Tensor:
+    first = functional.conv2d(x.permute(0, 3, 1, 2), p["conv1.weight"], p["conv1.bias"])
+    first = functional.relu(functional.max_pool2d(first, 2))
+    second = functional.conv2d(first, p["conv2.weight"], p["conv2.bias"])
+    second = functional.relu(functional.max_pool2d(second, 2)).flatten(1)
+    hidden = functional.relu(functional.linear(second, p["fc1.weight"], p["fc1.bias"]))
+    hidden = functional.relu(functional.linear(hidden, p["fc2.weight"], p["fc2.bias"]))
+    return functional.linear(hidden, p["fc3.weight"], p["fc3.bias"])
 
 
 def _dropout(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:

@@ -22,8 +22,9 @@ from torch import Tensor
 from ostrom.data import Dataset
 from ostrom.errors import InputError
 from ostrom.training.features import FEATURE_MAX, integer_features
+from ostrom.training.local import LocalAlgorithm, Start, State
 from ostrom.training.models import Model, Shape, image_shape
-from ostrom.types import IntVector, Update
+from ostrom.types import Update
 
 READOUT = "readout.weight"
 
@@ -56,24 +57,29 @@ def ridge_features(shape: Shape, classes: int, /, features: int = 2400, seed: in
     )
 
 
-def ridge_length(model: Model) -> int:
-    """How many integers an update has: F (F + 1) / 2 + F K.
+def ridge() -> LocalAlgorithm:
+    """Closed-form ridge regression in one round, for a `ridge_features` model.
 
-    >>> ridge_length(ridge_features((8, 8), 3, features=4))
+    >>> ridge().length(ridge_features((8, 8), 3, features=4))
     22
     """
+    return LocalAlgorithm("ridge", _run, layout=_layout, dtype="int64", server=_server)
+
+
+def _layout(model: Model) -> tuple[Shape, ...]:
     features, classes = _readout(model)
-    return features * (features + 1) // 2 + features * classes
+    return (features * (features + 1) // 2,), (features, classes)
 
 
-def ridge_run(
-    model: Model,
-    params: IntVector,
-    data: Dataset,
-    rng: np.random.Generator,
-    state: Mapping[str, Any],
-) -> tuple[Update, Mapping[str, Any]]:
-    """The statistics of one trainer's data; neither `params` nor `rng` plays a part."""
+def _server(model: Model) -> str:
+    features, classes = _readout(model)
+    return f"ridge_solve(classes={classes},features={features})"
+
+
+def _run(
+    model: Model, start: Start, data: Dataset, rng: np.random.Generator, state: State
+) -> tuple[Update, State]:
+    """The statistics of one trainer's data; neither `start` nor `rng` plays a part."""
     return Update(statistics(model, data), len(data)), state
 
 

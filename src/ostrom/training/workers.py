@@ -30,14 +30,27 @@ def warm(workers: int) -> None:
                 _pool(workers).submit(_import_training)
 
 
-def run_all(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int) -> list[T]:
+def run_all(
+    work: Callable[..., T],
+    tasks: Sequence[tuple[Any, ...]],
+    workers: int,
+    *,
+    threads: bool = False,
+) -> list[T]:
     """`work(*task)` for every task, in order; one worker runs them here.
+
+    Several workers are processes, or threads of this process on one torch thread each.
 
     Raises:
         InputError: the worker processes cannot start.
     """
     if workers == 1 or len(tasks) == 1:
         return [work(*task) for task in tasks]
+    if threads:
+        from ostrom.training.threads import threads as pool_of
+
+        with pool_of(workers) as pool:
+            return list(pool.map(lambda task: work(*task), tasks))
     try:
         return _gather(work, tasks, workers)
     except BrokenProcessPool:

@@ -9,35 +9,51 @@
 | zero | an update of nothing but zeros | no |
 | range(abs) | a value beyond +-abs, in the model's units | yes |
 | norm(max) | an Euclidean norm beyond max, in the model's units | no |
-| duplicate | the very update of a trainer who committed earlier | no |
+| drawn | an update that the round did not ask for | no |
+| duplicate | all but one of identical updates | no |
 
 Strikes are for what the bytes prove and an honest trainer never does. A large norm or an odd
 direction may be unusual data: such an update is left out of the sum and nobody loses stake for it.
+
+Identical updates count once and share one reward: no bytes prove who wrote them, and who committed
+first may be the thief. They count under the lowest address, with the largest of their sample
+counts, so that nobody makes another's update weigh less.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from ostrom.errors import InputError, TensorError
 from ostrom.mechanisms import Mechanism, parse_mechanisms
 from ostrom.spec import Spec
-from ostrom.tensors import chunk_root, decode_tensors
+from ostrom.tensors import chunk_root
 from ostrom.types import Address, Digest, IntVector, Revealed, Verdict
+from ostrom.updates import decode_update
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A verdict with the decoded update, None where it was refused."""
+    """A verdict with the decoded update, None where it was refused.
+
+    `samples` is what it weighs; `copies` are the other trainers who sent the very same update.
+    """
 
     verdict: Verdict
     values: IntVector | None
     samples: int
+    copies: tuple[Address, ...] = ()
+
+    @property
+    def holders(self) -> tuple[Address, ...]:
+        """All who share this update's reward."""
+        return (self.verdict.trainer, *self.copies)
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,7 @@ class Bounds:
     duplicates: bool = False
 
 
+@lru_cache(maxsize=16)
 def bounds(spec: Spec) -> Bounds:
     """Read the spec's `checks` text.
 
@@ -103,9 +120,8 @@ def check_update(revealed: Revealed, content: bytes | None, spec: Spec) -> Check
         return refuse("samples", reason, strike=True)
     if content is None:
         return refuse("available", "nobody serves the update")
-    shape = {"update": (np.dtype(spec.dtype), (spec.update_length,))}
     try:
-        values = decode_tensors(content, expect=shape)["update"]
+        values = decode_update(content, spec)
     except TensorError as error:
         return refuse("decodes", str(error), strike=True)
     if chunk_root(values) != revealed.chunk_root:
@@ -142,21 +158,58 @@ _FAULTS: tuple[tuple[str, Callable[[IntVector, Bounds], bool], str, bool], ...] 
 
 
 def check_round(
-    reveals: Sequence[Revealed], contents: Mapping[Address, bytes | None], spec: Spec
+    reveals: Sequence[Revealed],
+    contents: Mapping[Address, bytes | None],
+    spec: Spec,
+    *,
+    drawn: frozenset[Address] | None = None,
 ) -> list[Checked]:
-    """Check a round's updates, in the order of their commitments: the later one is the duplicate.
+    """Check a round's updates, whatever the order they came in.
+
+    Args:
+        reveals: what the trainers opened on the chain.
+        contents: the update files by trainer, None where nobody serves one.
+        spec: the task's spec.
+        drawn: who may contribute to this round; None for everybody.
 
     Returns:
         One `Checked` per reveal, sorted by trainer address.
     """
-    seen: dict[Digest, Address] = {}
-    checked: list[Checked] = []
-    for revealed in reveals:
-        one = check_update(revealed, contents.get(revealed.trainer), spec)
-        if one.verdict.accepted and bounds(spec).duplicates:
-            first = seen.setdefault(revealed.chunk_root, revealed.trainer)
-            if first != revealed.trainer:
-                fault = Verdict(revealed.trainer, "duplicate", f"the very update of {first}")
-                one = Checked(fault, None, revealed.samples)
-        checked.append(one)
-    return sorted(checked, key=lambda one: one.verdict.trainer.lower())
+    checked = [check_update(one, contents.get(one.trainer), spec) for one in reveals]
+    if drawn is not None:
+        checked = [_if_drawn(one, drawn) for one in checked]
+    checked.sort(key=lambda one: one.verdict.trainer.lower())
+    if not bounds(spec).duplicates:
+        return checked
+    roots = {one.trainer: one.chunk_root for one in reveals}
+    return _count_once(checked, roots)
+
+
+def _if_drawn(one: Checked, drawn: frozenset[Address]) -> Checked:
+    """Refuse an update that the round did not ask for; its bytes are no fault."""
+    if one.verdict.trainer in drawn or not one.verdict.accepted:
+        return one
+    verdict = Verdict(one.verdict.trainer, "drawn", "the trainer was not drawn for this round")
+    return Checked(verdict, None, one.samples)
+
+
+def _count_once(checked: Sequence[Checked], roots: Mapping[Address, Digest]) -> list[Checked]:
+    """Let the first of identical accepted updates stand for all of them."""
+    groups: dict[Digest, list[Checked]] = {}
+    for one in checked:
+        if one.verdict.accepted:
+            groups.setdefault(roots[one.verdict.trainer], []).append(one)
+    kept: dict[Address, Checked] = {}
+    for first, *copies in groups.values():
+        names = tuple(one.verdict.trainer for one in copies)
+        samples = max(one.samples for one in (first, *copies))
+        trainer = first.verdict.trainer
+        kept[trainer] = replace(first, samples=samples, copies=names)
+        reason = f"the very update of {trainer}: it counts once"
+        kept |= {
+            one.verdict.trainer: Checked(
+                Verdict(one.verdict.trainer, "duplicate", reason), None, one.samples
+            )
+            for one in copies
+        }
+    return [kept.get(one.verdict.trainer, one) for one in checked]
