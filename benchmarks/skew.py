@@ -24,7 +24,7 @@ from ostrom.training import Start, build_model, evaluate, local_algorithm, train
 from ostrom.types import IntVector
 
 TRAINERS = 10
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def measure_others() -> Iterable[Result]:
     """Other algorithms on the same partitions and network, one seed."""
     for words, dealt in (("one class", "classes(k=1)"), ("two classes", "classes(k=2)")):
         for title, (algorithm, rule) in OTHERS.items():
-            last = run(Setting(dealt, algorithm, rule, "lenet"), SEEDS[0])[-1]
+            last = (run(Setting(dealt, algorithm, rule, "lenet"), SEEDS[0])[-1],)
             yield _row(f"MNIST, {words} per trainer, {title} here", last, None, "", "skew_others")
 
 
@@ -84,6 +84,8 @@ def _rounds(
     model = build_model(setting.model, shape=test.shape, classes=test.classes)
     algorithm = local_algorithm(setting.algorithm)
     server = algorithm.server(model)
+    if server.startswith("natural_step"):
+        server = f"{server[:-1]},last={setting.rounds})"
     pipe = pipeline("|".join(text for text in (setting.rule, server) if text))
     params: IntVector = quantise(model.initial(seed))
     memory, states = pipe.initial_state(algorithm.length(model)), None
@@ -105,11 +107,17 @@ def _rounds(
 def _measure(words: str, dealt: str, goal: float, reference: str, *, name: str) -> Iterable[Result]:
     """The mean over seeds against the goal, then the worst and the best seed."""
     title = f"MNIST, {words}, 50 rounds, natural gradient"
-    last = [run(Setting(dealt), seed)[-1] for seed in SEEDS]
-    yield _row(f"{title}: mean of {len(SEEDS)} seeds", statistics.mean(last), goal, reference, name)
-    yield _row(f"{title}: worst seed", min(last), None, "", name)
-    yield _row(f"{title}: best seed", max(last), None, "", name)
+    last = tuple(run(Setting(dealt), seed)[-1] for seed in SEEDS)
+    yield _row(title, last, goal, reference, name)
 
 
-def _row(title: str, value: float, goal: float | None, reference: str, name: str) -> Result:
-    return Result(title, value, "%", goal, reference, "higher", f"python -m benchmarks {name}")
+def _row(
+    title: str, last: tuple[float, ...], goal: float | None, reference: str, name: str
+) -> Result:
+    return Result(
+        *(title, statistics.mean(last), "%", goal, reference, "higher"),
+        command=f"python -m benchmarks {name}",
+        values=last,
+        setting="NIID-Bench: 10 trainers, all 60,000 images by class, at most 50 rounds, LeNet, "
+        f"test accuracy of the last model; seeds {SEEDS[: len(last)]}",
+    )

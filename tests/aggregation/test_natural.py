@@ -53,7 +53,7 @@ def step_of(**changes: Any) -> Any:
 def control(state: Any) -> npt.NDArray[np.float64]:
     """Rounds, then damping, promised gain and the curvature of each layer."""
     numbers = state["natural_control"]
-    return np.append(numbers[0], numbers[1:] / 2.0**40)
+    return np.append(numbers[0], numbers[2:] / 2.0**40)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,15 @@ def test_a_step_after_which_the_loss_has_risen_is_taken_back() -> None:
     assert control(after)[0] == control(state)[0] == 1
     assert control(after)[1] == pytest.approx(4 * control(state)[1])
     assert np.abs(after["natural_step"]).max() < np.abs(tried).max()
+
+
+def test_the_last_round_takes_back_a_step_that_failed_and_makes_none() -> None:
+    step, first = step_of(last=2), statistics(gradient_of(), loss=1.0)
+    tried, state = step.update(first, step.init(len(first)))
+    assert tried.any()
+    worse, better = (statistics(gradient_of(2), loss=loss) for loss in (2.0, 0.5))
+    assert np.array_equal(step.update(worse, state)[0], -tried)
+    assert not step.update(better, state)[0].any()
 
 
 def test_a_step_that_kept_its_promise_lowers_damping_and_one_that_did_not_raises_it() -> None:

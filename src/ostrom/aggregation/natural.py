@@ -50,13 +50,14 @@ class Control:
     """What steers the steps.
 
     `curvature` is each layer's true curvature over that of its factors; `predicted` the gain that
-    the last step promised, per example; `rounds` the number of accepted steps.
+    the last step promised, per example; `rounds` the number of accepted steps, `seen` of all.
     """
 
     damping: float
     curvature: tuple[float, ...]
     predicted: float = 0.0
     rounds: int = 0
+    seen: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class Past:
 
 
 def natural_step(
-    *, layers: str, damping: float = 0.1, memory: float = 0.9, fraction_bits: int
+    *, layers: str, damping: float = 0.1, memory: float = 0.9, last: int = 0, fraction_bits: int
 ) -> ServerStep:
     """A damped natural-gradient step with a trust region and momentum, for layers with biases.
 
@@ -85,11 +86,13 @@ def natural_step(
             model's tensors are each layer's weight (outputs, inputs) and bias (outputs,).
         damping: the first one, > 0.
         memory: how much of the factors' past stays, 0 <= memory < 1.
+        last: the round that takes no new step and only takes back the one before if the loss has
+            risen, so that a task does not end on a step that nobody has judged; 0 for none.
         fraction_bits: the fixed point of model and update.
 
     Returns:
         A server step with the state "natural_statistics" (m,), "natural_step" (d,) and
-        "natural_control" (3 + layers,), int64. It takes updates of m integers, sums over examples:
+        "natural_control" (4 + layers,), int64. It takes updates of m integers, sums over examples:
         of the loss, of 1, of 1 for those in the factors; of the gradient (d,); then per layer the
         upper triangles by rows of A = x x^T, x the inputs with a 1 appended, and of G = g g^T, g
         the gradient of the outputs under a label drawn from the model. Delta is (d,). Without a
@@ -108,12 +111,14 @@ def natural_step(
     """
     assert_positive("natural_step", damping=damping)
     assert_fraction("natural_step", memory=memory)
+    if last < 0:
+        raise InputError(f"natural_step needs last >= 0, not {last}")
     shapes = read_layers(layers)
     length, unit = statistics_length(shapes), float(1 << fraction_bits)
     sizes = {
         "natural_statistics": length,
         "natural_step": parameters(shapes),
-        "natural_control": 3 + len(shapes),
+        "natural_control": 4 + len(shapes),
     }
 
     def init(m: int) -> State:
@@ -122,26 +127,48 @@ def natural_step(
         return {name: np.zeros(size, dtype=np.int64) for name, size in sizes.items()}
 
     def update(x: Int64Vector, state: State) -> tuple[Int64Vector, State]:
-        kept, last, numbers = (state[name] for name in sizes)
+        kept, made, numbers = (state[name] for name in sizes)
         if int(x[:HEADER].min()) < 1:
-            return np.zeros_like(last), state
+            return np.zeros_like(made), state
         control = _read(numbers, damping)
         share = max(1 / (control.rounds + 1), 1 - memory)
-        first, risen = not control.rounds, control.rounds > 0 and mean_loss(x) >= mean_loss(kept)
-        after = kept if risen else x if first else _blend(kept, x, shapes, share=share)
-        found, past = unpack(after, shapes), None
-        if not first:
-            control = _judge(control, mean_loss(kept) - mean_loss(x))
-        if not first and not risen:
-            start = unpack(kept, shapes)
-            past = Past(last / unit, found.gradient - start.gradient)
-        control = replace(control, rounds=control.rounds + (not risen))
-        chosen, control = choose_step(found, shapes, control, past=past)
-        step = to_integers(chosen * unit)
+        turn = Turn(kept, x, control.rounds > 0 and mean_loss(x) >= mean_loss(kept))
+        after = turn.after(shapes, first=not control.rounds, share=share)
+        chosen, control = _next_step(turn, unpack(after, shapes), shapes, control, made=made / unit)
+        step = np.zeros_like(made) if control.seen == last else to_integers(chosen * unit)
         saved = (after, step, _written(control))
-        return step - last if risen else step, dict(zip(sizes, saved))
+        return step - made if turn.risen else step, dict(zip(sizes, saved))
 
     return ServerStep(init, update)
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """The statistics (m,) that are kept, those that came, and whether the loss has risen."""
+
+    kept: IntVector
+    came: IntVector
+    risen: bool
+
+    def after(self, layers: Sequence[Layer], *, first: bool, share: float) -> IntVector:
+        """The statistics to keep from now on."""
+        if self.risen:
+            return self.kept
+        return self.came if first else _blend(self.kept, self.came, layers, share=share)
+
+
+def _next_step(
+    turn: Turn, found: Statistics, layers: Sequence[Layer], control: Control, *, made: Floats
+) -> tuple[Floats, Control]:
+    """Judge the last step `made` (d,) and choose the next."""
+    past = None
+    if control.rounds:
+        control = _judge(control, mean_loss(turn.kept) - mean_loss(turn.came))
+        if not turn.risen:
+            past = Past(made, found.gradient - unpack(turn.kept, layers).gradient)
+    rounds = control.rounds + (not turn.risen)
+    control = replace(control, rounds=rounds, seen=control.seen + 1)
+    return choose_step(found, layers, control, past=past)
 
 
 def choose_step(
@@ -262,12 +289,13 @@ def _blend(kept: IntVector, x: IntVector, layers: Sequence[Layer], *, share: flo
 
 
 def _read(numbers: IntVector, damping: float) -> Control:
-    if not numbers[0]:
-        return Control(damping, (CURVATURE_START,) * (len(numbers) - 3))
-    held = [float(number) / CONTROL_UNIT for number in numbers[1:]]
-    return Control(held[0], tuple(held[2:]), held[1], int(numbers[0]))
+    if not numbers[1]:
+        return Control(damping, (CURVATURE_START,) * (len(numbers) - 4))
+    held = [float(number) / CONTROL_UNIT for number in numbers[2:]]
+    return Control(held[0], tuple(held[2:]), held[1], int(numbers[0]), int(numbers[1]))
 
 
 def _written(control: Control) -> IntVector:
     held = np.array([control.damping, control.predicted, *control.curvature])
-    return np.append(np.int64(control.rounds), to_integers(held * CONTROL_UNIT))
+    counts = np.array([control.rounds, control.seen], dtype=np.int64)
+    return np.concatenate([counts, to_integers(held * CONTROL_UNIT)])

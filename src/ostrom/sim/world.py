@@ -160,6 +160,8 @@ def _aggregation(config: RunConfig, server_step: str) -> str:
     step, share = only(server_step), only(config.participation).arguments.get("share")
     if any(one.name == step.name for one in parse_mechanisms(config.aggregation)):
         return config.aggregation
+    if step.name == "natural_step":
+        step = Mechanism(step.name, {**step.arguments, "last": config.rounds})
     if share is not None and step.name in COUNT_SHARES:
         step = Mechanism(step.name, {**step.arguments, "share": share})
     return f"{config.aggregation}|{step.text}"
