@@ -128,6 +128,16 @@ def _arc(*, f: int) -> Stage:
     return clip
 
 
+def _rms_clip(*, f: int) -> Stage:
+    def clip(rows: Rows) -> Rows:
+        n, lengths = len(rows.mixtures), rows.lengths()
+        ranked = np.sort(lengths)
+        capped = np.minimum(lengths, ranked[n - 1 - min(f, (n - 1) // 2)])
+        return _shortened(rows, math.sqrt(float(np.mean(capped**2))))
+
+    return clip
+
+
 def _shortened(rows: Rows, longest: float) -> Rows:
     scale = np.minimum(1.0, longest / np.maximum(rows.lengths(), 1e-300))
     return rows.with_mixtures(rows.mixtures * scale[:, None])
@@ -151,6 +161,7 @@ STAGES: Mapping[str, Callable[..., Stage]] = {
     "distinct": _distinct,
     "norm_clip": _norm_clip,
     "arc": _arc,
+    "rms_clip": _rms_clip,
     "nnm": _nnm,
 }
 

@@ -110,7 +110,7 @@ def verdicts() -> Names:
     checks = source("verification", "checks.py")
     _, *rows = re.findall(r"^\| (\w+)(?:\(\w+\))? \|", checks, re.M)
     yield from (("check", name) for name in rows)
-    faults = set(re.findall(r'"((?:missed|wrong)_\w+)"', source("settlement.py")))
+    faults = set(re.findall(r'"((?:missed|wrong)_\w+)"', source("faults.py")))
     yield from (("fault", name) for name in sorted(faults))
     audits = source("audit", "run.py") + source("audit", "replay.py")
     found = re.findall(r'(?:guard|note)\(\s*"(\w+)"', audits)
