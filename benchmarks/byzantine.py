@@ -31,7 +31,7 @@ from benchmarks.results import ROOT, Result, table, write
 from ostrom.errors import InputError
 from ostrom.training.threads import one_thread
 
-NO_TRUST = "distinct(cosine=0.9)|arc(f=3)|mean(weights=equal)"
+NO_TRUST = "distinct(cosine=0.9)|rms_clip(f=1)|mean(weights=equal)"
 """Whoever points the same way has one vote; the four longest votes are cut to the fifth."""
 
 FIXED = "distinct(cosine=0.9)|arc(f=1)|mean(weights=equal)"

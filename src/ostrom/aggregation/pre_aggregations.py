@@ -4,6 +4,7 @@
 |---|---|---|---|
 | norm_clip(c) | scaled updates | many small colluding ones | any n |
 | arc(f) | scaled updates, where nobody knows a good c | the same | f <= (n - 1) // 2 |
+| rms_clip(f) | scaled updates, where honest lengths differ much | many small colluding ones | f <= (n - 1) // 2 |
 | nnm(f) | honest updates so unlike that a rule errs, mimicry | f >= n/2 | f <= (n - 1) // 2 |
 | bucketing(s) | the same, at a rule that takes fewer rows | f >= n/(2 s) | any n |
 | distinct(cosine) | Sybils and colluders who send one vector | who adds noise to it | any n |
@@ -127,6 +128,44 @@ def _shrunk(row: npt.NDArray[np.int32], length: int, bound: int) -> npt.NDArray[
     low = ((rest << half) + (size & np.uint64(0xFFFF)) * scale) // norm
     clipped = ((high << half) + low).astype(np.int64)
     return np.where(row < 0, -clipped, clipped).astype(np.int32)
+
+
+def rms_clip(*, f: int) -> PreAggregation:
+    """Shrink updates that are longer than the root mean square of all lengths.
+
+    C^2 = floor(mean_i min(|x_i|, L)^2),  L the (f + 1)-th largest norm
+    x_i' = x_i * min(1, C / |x_i|)
+
+    Rounded towards zero. Between the median, which starves a trainer whose class is neglected, and
+    the maximum, which hands its length to an attacker. With few updates f is reduced to (n - 1) // 2.
+
+    Args:
+        f: how many updates may be hostile, f >= 0; their lengths count as the next one.
+
+    Returns:
+        A pre-aggregation that keeps the number of rows and the weights.
+
+    Raises:
+        InputError: f is negative.
+
+    >>> rows = np.array([[3, 4], [30, -40], [0, 5]], dtype=np.int32)
+    >>> rms_clip(f=1)(rows, np.array([1, 1, 1]))[0].tolist()
+    [[3, 4], [3, -4], [0, 5]]
+
+    Source: this project; adaptive clipping as in Allouah et al. (2025), "Adaptive Gradient Clipping
+    for Robust Federated Learning".
+    """
+    if f < 0:
+        raise InputError(f"rms_clip needs f >= 0, not {f}")
+
+    def clip(rows: IntMatrix, weights: IntVector) -> tuple[IntMatrix, IntVector]:
+        whole = int32_rows(rows)
+        lengths = [norm_squared(row) for row in whole]
+        top = sorted(lengths)[len(whole) - 1 - min(f, (len(whole) - 1) // 2)]
+        mean = sum(min(length, top) for length in lengths) // len(whole)
+        return _shortened(whole, lengths, mean), weights
+
+    return clip
 
 
 def nnm(*, f: int) -> PreAggregation:
@@ -313,6 +352,7 @@ def _classes(alike: npt.NDArray[np.bool_]) -> list[list[int]]:
 PRE_AGGREGATIONS: dict[str, Callable[..., PreAggregation]] = {
     "norm_clip": norm_clip,
     "arc": arc,
+    "rms_clip": rms_clip,
     "nnm": nnm,
     "bucketing": bucketing,
     "distinct": distinct,
