@@ -39,6 +39,7 @@ LONG: dict[str, Benchmark] = {
     "scale": cohort.measure_scale,
     "skew_one": skew.measure_one_class,
     "skew_two": skew.measure_two_classes,
+    "skew_ridge": skew.measure_ridge,
     "skew_others": skew.measure_others,
 }
 """Grids that take from ten minutes to hours; they run only when they are named."""

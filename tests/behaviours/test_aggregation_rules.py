@@ -326,8 +326,8 @@ REFERENCES: dict[str, Reference | None] = {
 """Canonical text -> its delta from a fresh state, in Python integers (None: tested elsewhere)."""
 
 TEXTS = list(REFERENCES)
-TESTED_ELSEWHERE = {"natural_step"}
-"""Steps for which no layers make an update of `LENGTH` values: `test_natural.py`."""
+TESTED_ELSEWHERE = {"natural_step", "ridge_tune"}
+"""Steps that need more than any update of `LENGTH` values: `test_natural.py`, `test_tuning.py`."""
 
 STEPPED = [text for text in TEXTS if any(name in text for name in SERVER_STEPS)]
 MOVES = {"ridge_solve": 6, "scaffold": LENGTH // 2, "fednova": LENGTH - 1}

@@ -44,6 +44,7 @@ TABLE = [
     ("lora(rank=2)", "mlp(hidden=16)"),
     ("lora(rank=1)", NET),
     ("ridge", "ridge_features(features=40)"),
+    ("ridge_tuning", "ridge_features(features=40)"),
     ("natural(share=0.5)", "mlp(hidden=16)"),
 ]
 SMALL = [

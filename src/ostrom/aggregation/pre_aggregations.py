@@ -4,7 +4,7 @@
 |---|---|---|---|
 | norm_clip(c) | scaled updates | many small colluding ones | any n |
 | arc(f) | scaled updates, where nobody knows a good c | the same | f <= (n - 1) // 2 |
-| rms_clip(f) | scaled updates, where honest lengths differ much | many small colluding ones | f <= (n - 1) // 2 |
+| rms_clip(f) | scaled updates, where honest lengths differ | the same | f <= (n - 1) // 2 |
 | nnm(f) | honest updates so unlike that a rule errs, mimicry | f >= n/2 | f <= (n - 1) // 2 |
 | bucketing(s) | the same, at a rule that takes fewer rows | f >= n/(2 s) | any n |
 | distinct(cosine) | Sybils and colluders who send one vector | who adds noise to it | any n |
@@ -137,7 +137,8 @@ def rms_clip(*, f: int) -> PreAggregation:
     x_i' = x_i * min(1, C / |x_i|)
 
     Rounded towards zero. Between the median, which starves a trainer whose class is neglected, and
-    the maximum, which hands its length to an attacker. With few updates f is reduced to (n - 1) // 2.
+    the maximum, which hands its length to an attacker. With few updates f is reduced to
+    (n - 1) // 2.
 
     Args:
         f: how many updates may be hostile, f >= 0; their lengths count as the next one.

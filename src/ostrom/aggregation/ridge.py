@@ -78,6 +78,55 @@ def solve_exactly(gram: Floats, moments: Floats) -> Floats | None:
         return _substitute_back(work, size)
 
 
+def factor_exactly(gram: Floats) -> Floats | None:
+    """Cholesky's factor R of G = R^T R in a fixed order of operations.
+
+    Args:
+        gram: (F, F) symmetric and positive definite; only the upper triangle is read.
+
+    Returns:
+        (F, F) float64, upper triangular, the same bits on every machine; None if G is not
+        positive definite.
+
+    >>> factor_exactly(np.array([[4.0, 2.0], [0.0, 5.0]])).tolist()
+    [[2.0, 1.0], [0.0, 2.0]]
+
+    Source: Golub & Van Loan (2013), "Matrix Computations", section 4.2.
+    """
+    work = np.triu(gram)
+    with np.errstate(all="ignore"):
+        top = 0
+        while top < len(work):
+            rows = _panel_rows(len(work) - top, len(work) - top)
+            if not _factor_panel(work, top, rows):
+                return None
+            top += rows
+    return np.triu(work)
+
+
+def solve_factored(factor: Floats, moments: Floats) -> Floats | None:
+    """Solve R^T R W = M for an upper triangular R, in a fixed order of operations.
+
+    Args:
+        factor: (F, F) from `factor_exactly`.
+        moments: (F, K).
+
+    Returns:
+        (F, K) float64, the same bits on every machine; None if a value is not finite.
+
+    >>> factor = np.array([[2.0, 1.0], [0.0, 2.0]])
+    >>> solve_factored(factor, np.array([[8.0], [12.0]])).tolist()
+    [[1.0], [2.0]]
+    """
+    forward = np.ascontiguousarray(moments.T)
+    with np.errstate(all="ignore"):
+        for row in range(len(factor)):
+            forward[:, row] /= factor[row, row]
+            tail = forward[:, row + 1 :]
+            np.subtract(tail, forward[:, row, None] * factor[row, row + 1 :], out=tail)
+        return _substitute_back(np.hstack([factor, forward.T]), len(factor))
+
+
 def solve_fast(gram: Floats, moments: Floats) -> Floats | None:
     """As `solve_exactly`, by LAPACK: faster, and its last bits depend on the machine.
 

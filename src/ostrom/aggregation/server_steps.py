@@ -22,13 +22,20 @@ from ostrom.aggregation.natural import natural_step
 from ostrom.aggregation.ridge import Floats, solve_exactly, solve_fast, unpack_statistics
 from ostrom.aggregation.rules import State
 from ostrom.aggregation.stepping import ServerStep, check_state, to_integers
+from ostrom.aggregation.tuning import ridge_tune
 from ostrom.errors import InputError
 
 __all__ = ["SERVER_STEPS", "ServerStep", "check_state", "ridge_solve", "to_integers"]
 
 
 def ridge_solve(
-    *, features: int, classes: int, l2: float = 1.0, fraction_bits: int, exact: bool = True
+    *,
+    features: int,
+    classes: int,
+    l2: float = 1.0,
+    keep: int = 0,
+    fraction_bits: int,
+    exact: bool = True,
 ) -> ServerStep:
     """The linear model that all trainers' data together would give, from their summed statistics.
 
@@ -42,11 +49,13 @@ def ridge_solve(
             X^T Y by rows, F K integers.
         classes: K.
         l2: added to the diagonal of X^T X, in its units, >= 0.
+        keep: 1 keeps X^T X in the model file, for a task that goes on with `ridge_tune`.
         fraction_bits: the fixed point of W.
         exact: False allows LAPACK, for scores that no other party recomputes.
 
     Returns:
-        A server step with the state "ridge_solution", (F K,) int32, held inside int32.
+        A server step with the state "ridge_solution", (F K,) int32, held inside int32, and with
+        `keep` "ridge_gram", (F (F + 1) / 2,) int64.
 
     Raises:
         InputError: an argument is out of range, or an update has another length.
@@ -67,7 +76,9 @@ def ridge_solve(
     def init(d: int) -> State:
         if d != length:
             raise InputError(f"ridge_solve takes updates of {length} values, not {d}")
-        return {"ridge_solution": np.zeros(size, dtype=np.int32)}
+        solution = {"ridge_solution": np.zeros(size, dtype=np.int32)}
+        gram = np.zeros(length - size, dtype=np.int64)
+        return solution | ({"ridge_gram": gram} if keep else {})
 
     def update(x: Int64Vector, state: State) -> tuple[Int64Vector, State]:
         gram, moments = unpack_statistics(x, features, classes)
@@ -75,7 +86,8 @@ def ridge_solve(
         solution = solve(gram, moments)
         before = state["ridge_solution"]
         after = before if solution is None else _fixed_point(solution, fraction_bits)
-        return after.astype(np.int64) - before, {"ridge_solution": after}
+        kept = {"ridge_gram": x[: length - size]} if keep else {}
+        return after.astype(np.int64) - before, {"ridge_solution": after, **kept}
 
     return ServerStep(init, update)
 
@@ -95,5 +107,6 @@ SERVER_STEPS: dict[str, Callable[..., ServerStep]] = {
     "fednova": fednova,
     "feddyn": feddyn,
     "ridge_solve": ridge_solve,
+    "ridge_tune": ridge_tune,
     "natural_step": natural_step,
 }

@@ -38,6 +38,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 
 ALGORITHM_RECIPES: Mapping[str, Mapping[str, Any]] = {
     "ridge": {"model": "ridge_features", "aggregation": "sum", "rounds": 1},
+    "ridge_tuning": {"model": "ridge_features", "aggregation": "sum"},
     "natural": {"aggregation": "sum"},
     "scaffold": {"aggregation": "mean(weights=equal)"},
     "feddyn": {"aggregation": "mean(weights=equal)"},

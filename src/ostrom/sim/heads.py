@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ostrom.aggregation import pipeline
 from ostrom.chain.embedded import EmbeddedLedger
 from ostrom.errors import InputError
 from ostrom.evidence import read_document
@@ -31,8 +32,9 @@ def read_state(out: Path) -> TaskState:
     return replay(TaskState(task_id=bytes.fromhex(document["task"])), log)
 
 
-def head_parameters(out: Path, wanted: Spec) -> IntVector:
-    """The parameters (d,) of a run's head, for a task that goes on from it.
+def head_tensors(out: Path, wanted: Spec) -> dict[str, IntVector]:
+    """The head of a run, for a task that goes on from it: its parameters (d,), and what its server
+    step kept of what the new task's server step keeps too.
 
     Raises:
         InputError: `out` holds no run, or its model is another one than `wanted` names.
@@ -43,4 +45,7 @@ def head_parameters(out: Path, wanted: Spec) -> IntVector:
     spec = Spec.decode(read_document(store, state.rules.spec))
     if (spec.model, spec.shape, spec.classes) != (wanted.model, wanted.shape, wanted.classes):
         raise InputError(f"{out} trained {spec.model}, not {wanted.model}: start with its model")
-    return load_model(store, state.versions[state.head], spec)["parameters"]
+    tensors = load_model(store, state.versions[state.head], spec)
+    rule = pipeline(wanted.aggregation, fraction_bits=wanted.fraction_bits)
+    kept = {f"state.{name}" for name in rule.initial_state(wanted.update_length)}
+    return {name: part for name, part in tensors.items() if name in {"parameters", *kept}}

@@ -48,7 +48,7 @@ def rehearse(config: RunConfig) -> Iterator[Rehearsed]:
     casting = parse_attack(config.attack, config.clients, config.validators)
     unchecked = world.spec.model_copy(update={"checks": ""})
     whole = pipeline(world.spec.aggregation, fraction_bits=world.spec.fraction_bits)
-    parameters, previous = world.initial(), None
+    parameters, previous = world.initial()["parameters"], None
     server: Mapping[str, IntVector] = whole.initial_state(world.spec.update_length)
     kept: dict[int, State] = {}
     for number in range(1, config.rounds + 1):

@@ -59,7 +59,7 @@ def _task(world: World, store: Store, deployment: Deployment) -> TaskParams:
     """The task's parameters; everything that they name is in the store first."""
     spec = store.put(world.spec.encode())
     initial = world.initial()
-    model = store.put(encode_tensors({"parameters": initial}))
+    model = store.put(encode_tensors(initial))
     committee = sorted((key.address for key in world.keys.validators), key=str.lower)
     return TaskParams(
         sponsor=world.keys.sponsor.address,
@@ -80,7 +80,7 @@ def _task(world: World, store: Store, deployment: Deployment) -> TaskParams:
         validators=tuple(committee),
         spec=digest_of(spec),
         model=digest_of(model),
-        model_root=chunk_root(initial),
+        model_root=chunk_root(initial["parameters"]),
         salt=world.secret("task"),
     )
 

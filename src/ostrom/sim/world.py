@@ -21,7 +21,7 @@ from ostrom.participation import participation
 from ostrom.sim.adversary import parties, seat
 from ostrom.sim.behaviours import parse_attack
 from ostrom.sim.config import RunConfig
-from ostrom.sim.heads import head_parameters
+from ostrom.sim.heads import head_tensors
 from ostrom.spec import Spec, installed_code
 from ostrom.targets import target
 from ostrom.tensors import FRACTION_BITS, quantise
@@ -57,15 +57,15 @@ class World:
         """Each trainer's index by its address."""
         return {key.address: i for i, key in enumerate(self.keys.trainers)}
 
-    def initial(self) -> IntVector:
-        """The first model (d,): fresh, or the head of the run that this one starts from.
+    def initial(self) -> dict[str, IntVector]:
+        """The first model's tensors: fresh, or the head of the run that this one goes on from.
 
         Raises:
             InputError: that run is not there, or has another model.
         """
         if self.config.start is None:
-            return quantise(self.model.initial(self.config.seed))
-        return head_parameters(Path(self.config.start), self.spec)
+            return {"parameters": quantise(self.model.initial(self.config.seed))}
+        return head_tensors(Path(self.config.start), self.spec)
 
     def secret(self, *words: object) -> Digest:
         """32 bytes that follow from the seed: salts and training seeds of a simulation."""

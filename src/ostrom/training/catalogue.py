@@ -19,7 +19,7 @@ from ostrom.training.local import LocalAlgorithm
 from ostrom.training.lora import lora
 from ostrom.training.models import Model, Shape, federated_net, lenet, logistic, mlp
 from ostrom.training.natural import natural
-from ostrom.training.ridge import ridge, ridge_features
+from ostrom.training.ridge import ridge, ridge_features, ridge_tuning
 from ostrom.training.stateful import ditto, feddyn, personal_head, scaffold
 from ostrom.training.transformer import transformer
 
@@ -46,6 +46,7 @@ LOCAL_ALGORITHMS: dict[str, Callable[..., LocalAlgorithm]] = {
     "ditto": ditto,
     "lora": lora,
     "ridge": ridge,
+    "ridge_tuning": ridge_tuning,
     "natural": natural,
 }
 

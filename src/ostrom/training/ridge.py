@@ -21,9 +21,11 @@ from torch import Tensor
 
 from ostrom.data import Dataset
 from ostrom.errors import InputError
+from ostrom.tensors import FRACTION_BITS, dequantise
 from ostrom.training.features import FEATURE_MAX, integer_features
 from ostrom.training.local import LocalAlgorithm, Start, State
 from ostrom.training.models import Model, Shape, image_shape
+from ostrom.training.threads import one_thread
 from ostrom.types import Update
 
 READOUT = "readout.weight"
@@ -64,6 +66,50 @@ def ridge() -> LocalAlgorithm:
     22
     """
     return LocalAlgorithm("ridge", _run, layout=_layout, dtype="int64", server=_server)
+
+
+def ridge_tuning() -> LocalAlgorithm:
+    """One full-data gradient of the softmax loss at a `ridge_features` model, to fine-tune it.
+
+    R = X^T (Y - softmax(s X W)), summed over the trainer's examples
+
+    Sums over trainers are those of all data together, so that skew costs nothing. The server step
+    `ridge_tune` scales them by the curvature that a ridge task has left in its model file.
+
+    >>> ridge_tuning().length(ridge_features((8, 8), 3, features=4))
+    12
+
+    Böhning, "Multinomial Logistic Regression Algorithm" (1992).
+    """
+    return LocalAlgorithm(
+        "ridge_tuning", _tune, layout=_readouts, dtype="int64", server=_tuning_server
+    )
+
+
+def _readouts(model: Model) -> tuple[Shape, ...]:
+    return (_readout(model),)
+
+
+def _tuning_server(model: Model) -> str:
+    features, classes = _readout(model)
+    return f"ridge_tune(classes={classes},features={features})"
+
+
+def _tune(
+    model: Model, start: Start, data: Dataset, rng: np.random.Generator, state: State
+) -> tuple[Update, State]:
+    """The residuals' moments; `rng` plays no part."""
+    residuals = np.zeros(_readout(model))
+    targets = np.eye(residuals.shape[1], dtype=np.float32)
+    with one_thread(), torch.no_grad():
+        weights = torch.from_numpy(dequantise(start.parameters))
+        for first in range(0, len(data), EXACT_ROWS):
+            part = slice(first, first + EXACT_ROWS)
+            x = model.prepare(data.x[part])
+            shares = torch.softmax(model.logits(weights, x), dim=1).numpy()
+            residuals += (x.numpy().T @ (targets[data.y[part]] - shares)).astype(np.float64)
+    scaled = np.rint(residuals.ravel() * float(1 << FRACTION_BITS))
+    return Update(scaled.astype(np.int64), len(data)), state
 
 
 def _layout(model: Model) -> tuple[Shape, ...]:
