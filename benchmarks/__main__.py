@@ -8,9 +8,12 @@ from pathlib import Path
 
 from benchmarks import (
     attacks,
+    byzantine,
     chain,
     cohort,
     compression,
+    contribution,
+    economics,
     executors,
     footprint,
     kernels,
@@ -34,6 +37,9 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 LONG: dict[str, Benchmark] = {
     "attacks": attacks.measure,
+    "byzantine": byzantine.measure,
+    "contribution": contribution.measure,
+    "economics": economics.measure,
     "compressions": compression.measure_grid,
     "language": compression.measure_language,
     "scale": cohort.measure_scale,
@@ -64,8 +70,8 @@ def renew_tables() -> None:
     """Put the tables of all committed results between the markers of README and docs."""
     rows = read()
     results: list[Result] = [as_result(row) for row in rows]
-    renew(ROOT / "README.md", table(results))
-    renew(ROOT / "docs" / "benchmarks.md", details(rows))
+    renew(ROOT / "README.md", table(one for one in results if one.goal is not None))
+    renew(ROOT / "docs" / "benchmarks.md", f"{table(results)}\n\n{details(rows)}")
 
 
 def renew(page: Path, block: str) -> None:
