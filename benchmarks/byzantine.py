@@ -214,7 +214,8 @@ def _place(grid: str, trust: str, count: int, rows: Sequence[dict[str, Any]]) ->
         command=f"python -m benchmarks.byzantine {grid} --run",
         values=values,
         setting=f"{chosen[0]['rule']}; {', '.join(tried)}; worst {chosen[0]['attack']}; seeds "
-        f"{seeds}; last step (best evaluation {best:.4f}); noise {chosen[0]['blur']}{alike}",
+        f"{seeds}; last step (best evaluation {best:.4f}); noise {chosen[0]['blur']}{alike}"
+        + ("; the paper's network at half its width" if grid == "bucketing" else ""),
     )
 
 
