@@ -93,7 +93,7 @@ def bucketing_net(width: int = 32) -> Net:
     """The network of Karimireddy et al. (2022): two convolutions, channel dropout, two layers.
 
     >>> bucketing_net().size, bucketing_net(width=16).size
-    (1199882, 300698)
+    (1199882, 300426)
     """
     wide, hidden = 2 * width, 4 * width
     shapes = (
