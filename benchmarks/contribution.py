@@ -108,7 +108,7 @@ def rounds(world: World, *, poor: bool, twist: Twist) -> Iterator[Contributions]
     shares = [share.train for share in world.shares]
     if poor:
         shares = [poorer(data, i, rng) for i, data in enumerate(shares)]
-    algorithm, parameters = local_algorithm(world.spec.algorithm), world.initial()
+    algorithm, parameters = local_algorithm(world.spec.algorithm), world.initial()["parameters"]
     trend = None
     for number in range(1, max(ROUNDS) + 1):
         seeds = [world.training_seed(number, i) for i in range(len(shares))]
