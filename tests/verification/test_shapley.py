@@ -213,7 +213,7 @@ def digits_round() -> tuple[Contributions, ModelHoldout]:
     """A first round of six trainers on digits, half of whose images are of one class."""
     fields = {"dataset": "digits", "clients": 6, "validators": 1, "skew": "emphasis(share=0.5)"}
     world = build_world(RunConfig.of(fields))
-    start, shares = Start(world.initial()), [share.train for share in world.shares]
+    start, shares = Start(world.initial()["parameters"]), [share.train for share in world.shares]
     algorithm = local_algorithm(world.spec.algorithm)
     trained = train_cohort(world.model, algorithm, start, shares, list(range(6)))
     rows = np.stack([update.values for update, _ in trained])
