@@ -172,3 +172,9 @@ def test_every_behaviour_is_in_the_table_of_its_module() -> None:
 def test_a_config_is_written_and_read_back_whole() -> None:
     config = RunConfig.of({**SMALL, "attack": "scale(by=3)", "seed": (1 << 53) - 1})
     assert RunConfig.of(config.model_dump(mode="json")) == config
+
+
+def test_exact_shapley_values_are_refused_for_more_than_ten_before_anything_starts() -> None:
+    assert RunConfig(clients=10, scorer="exact_shapley").clients == 10
+    with pytest.raises(InputError, match="use gtg_shapley"):
+        RunConfig.of({"clients": 11, "scorer": "exact_shapley"})

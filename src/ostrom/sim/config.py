@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from ostrom.errors import InputError
-from ostrom.mechanisms import format_mechanisms, parse_mechanisms
+from ostrom.mechanisms import format_mechanisms, only, parse_mechanisms
 from ostrom.sim.behaviours import parse_attack
 from ostrom.spec import first_line
+from ostrom.verification.shapley import EXACT_MAX
 
 POOL = 10_000 * 10**18
 TRAINER_STAKE = 100 * 10**18
@@ -114,6 +115,11 @@ class RunConfig(BaseModel):
     def model_post_init(self, _: object) -> None:
         """Refuse what no task could hold."""
         parse_attack(self.attack, self.clients, self.validators)
+        if only(self.scorer).name == "exact_shapley" and self.clients > EXACT_MAX:
+            raise InputError(
+                f"exact_shapley takes at most {EXACT_MAX} clients, not {self.clients}: "
+                "use gtg_shapley"
+            )
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> RunConfig:
