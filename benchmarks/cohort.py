@@ -42,6 +42,9 @@ FEW = 4
 
 COMMAND = "python -m benchmarks cohort"
 
+BESIDE = ("evaluation", "audit")
+"""Stages that are no part of a round: Flower's app evaluates nobody and audits nothing either."""
+
 
 @dataclass(frozen=True)
 class Flower:
@@ -57,10 +60,19 @@ def measure() -> Iterable[Result]:
     yield _seconds("100 clients, MLP, one round: training and aggregation", training, 0.1)
     yield _ratio("Flower's round over that one", flower.seconds / training, 20.0)
     for validators in (1, 4):
-        whole = protocol_seconds(validators)
+        spent = round_seconds(validators)
+        protocol = sum(seconds for stage, seconds in spent.items() if stage not in BESIDE)
         parties = f"{validators} validator(s)"
-        yield _seconds(f"the same with chain, store, scoring and audit, {parties}", whole, 0.2)
-        yield _ratio(f"Flower's round over that one, {parties}", flower.seconds / whole, 5.0)
+        yield _seconds(f"the same with store, chain, scoring and payouts, {parties}", protocol, 0.2)
+        yield _ratio(
+            f"Flower's round over the whole protocol's, {parties}", flower.seconds / protocol, 5.0
+        )
+        yield _seconds(
+            f"the same with measuring on test data and an audit, {parties}",
+            sum(spent.values()),
+            setting="milliseconds: "
+            + ", ".join(f"{stage} {1e3 * seconds:.0f}" for stage, seconds in spent.items()),
+        )
 
 
 def measure_scale() -> Iterable[Result]:
@@ -81,8 +93,9 @@ def measure_scale() -> Iterable[Result]:
     )
 
 
-def _seconds(name: str, value: float, goal: float) -> Result:
-    return Result(name, value, "s", goal, flower_round().source, "lower", COMMAND)
+def _seconds(name: str, value: float, goal: float | None = None, setting: str = "") -> Result:
+    source = flower_round().source
+    return Result(name, value, "s", goal, source, "lower", COMMAND, setting=setting)
 
 
 def _ratio(name: str, value: float, goal: float) -> Result:
@@ -128,17 +141,18 @@ def training_seconds(rounds: int = 11) -> float:
     return statistics.median(seconds[1:])
 
 
-def protocol_seconds(validators: int, short: int = 2, long: int = 10) -> float:
-    """What one more round costs, everything included: a long run less a short one.
+def round_seconds(validators: int, short: int = 2, long: int = 10) -> dict[str, float]:
+    """What one more round costs, by stage: a long run less a short one.
 
     Set-up (contracts, joining, reading data) is the same in both, as Flower's start-up is not in
     its second either.
     """
-    return (run_seconds(validators, long) - run_seconds(validators, short)) / (long - short)
+    more, less = run_seconds(validators, long), run_seconds(validators, short)
+    return {stage: (more[stage] - less.get(stage, 0.0)) / (long - short) for stage in more}
 
 
-def run_seconds(validators: int, rounds: int) -> float:
-    """Seconds of a whole run: training, store, chain, scoring, aggregation, measuring, audit."""
+def run_seconds(validators: int, rounds: int) -> dict[str, float]:
+    """Seconds of a whole run by stage, `evaluation` on test data and `audit` among them."""
     with tempfile.TemporaryDirectory() as folder:
         run = simulate(
             dataset="mnist",
@@ -152,7 +166,7 @@ def run_seconds(validators: int, rounds: int) -> float:
             workers=2,
             out=Path(folder) / "run",
         )
-        return sum(stages(run).values())
+        return stages(run)
 
 
 def stages(run: Run) -> dict[str, float]:

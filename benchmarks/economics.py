@@ -140,25 +140,28 @@ def measure(
             print(line(found[-1]), flush=True)
     label = ", ".join(str(value) for value in fields.values())
     label = f"Economics, digits, 20 rounds, 1 cheat of 10{', ' + label if label else ''}"
-    better = [one for one in found if one.on_cost > one.on_cost_honest]
+    command = " ".join([COMMAND, *(f"--{name} '{value}'" for name, value in fields.items())])
+    better = [one for one in found if one.break_even is not None and one.break_even < WORK_SHARE]
     rich = [one for one in found if one.share > 0.05]
     wronged, honest = (sum(getattr(one, key) for one in found) for key in ("wronged", "honest"))
     unpaid = sum(one.unpaid for one in found)
     print(f"honest trainers that earned nothing: {unpaid} of {honest}")
-    print(f"pays more than honest work: {', '.join(one.behaviour for one in better) or 'none'}")
+    print(f"gains more than honest work: {', '.join(one.behaviour for one in better) or 'none'}")
     print(f"earns more than 5 %: {', '.join(one.behaviour for one in rich) or 'none'}")
-    count = f"of {len(found)}"
-    yield Result(
-        f"{label}: behaviours ({count}) that bring more on cost than honest work",
-        *(float(len(better)), "", 0.0, "", "lower", COMMAND),
-    )
-    yield Result(
-        f"{label}: behaviours ({count}) that earn more than 5 % of an honest trainer",
-        *(float(len(rich)), "", 0.0, "", "lower", COMMAND),
-    )
+    seeded = f"seeds {', '.join(map(str, seeds))}"
+    for what, some in (
+        ("gain more than honest work that costs half of its income", better),
+        ("earn more than 5 % of an honest trainer", rich),
+    ):
+        yield Result(
+            f"{label}: behaviours (of {len(found)}) that {what}",
+            *(float(len(some)), "", 0.0, "", "lower", command),
+            setting=f"{seeded}: {', '.join(one.behaviour for one in some) or 'none'}",
+        )
     yield Result(
         f"{label}: honest trainers with a strike",
-        *(100.0 * wronged / honest, "%", 1.0, "", "lower", COMMAND),
+        *(100.0 * wronged / honest, "%", 1.0, "", "lower", command),
+        setting=seeded,
     )
 
 
