@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ostrom.chain.client import Block, ChainClient
 from ostrom.chain.ledger import Call, Ledger
 from ostrom.chain.wallet import Join, Register, Signature
 from ostrom.types import Address, Digest, Opening, Phase, Result, Role, TaskParams
@@ -341,7 +343,14 @@ class Training(Contract):
 
     def task(self, ledger: Ledger, task_id: Digest) -> TaskState:
         """What is stored about a task."""
-        found = ledger.call(self._call("task", task_id))
+        return self._task(ledger.call(self._call("task", task_id)))
+
+    def task_at(self, chain: ChainClient, task_id: Digest, *, block: Block) -> TaskState:
+        """What was stored about a task after that block."""
+        return self._task(chain.call(self._call("task", task_id), block=block))
+
+    @staticmethod
+    def _task(found: dict[str, Any]) -> TaskState:
         return TaskState(**found | {"phase": Phase(found["phase"])})
 
     def phase_of(self, ledger: Ledger, task_id: Digest) -> tuple[Phase, int]:

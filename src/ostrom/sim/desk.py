@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
 from itertools import islice
 
 from ostrom.chain.contracts import SignedCommit, TrainerOpening, Training
@@ -17,16 +16,14 @@ from ostrom.chain.ledger import Call, Ledger, Receipt
 from ostrom.chain.wallet import Key, commit_digest, training_domain
 from ostrom.node import (
     Action,
-    Advance,
     Attest,
-    Claim,
     Commit,
     CommitScores,
     Refund,
     Reveal,
     RevealScores,
-    Sanction,
 )
+from ostrom.node.transactions import call_of
 from ostrom.protocol import TaskState
 from ostrom.types import Address, Digest, Phase
 
@@ -98,6 +95,7 @@ class Desk:
     def batches(self, actions: Sequence[Action]) -> list[Batch]:
         """Group what one transaction can carry; the order among equals stays.
 
+        >>> from ostrom.node import Advance, Refund
         >>> desk = Desk.__new__(Desk)
         >>> [len(batch) for batch in desk.batches([Advance(), Refund()])]
         [1, 1]
@@ -112,65 +110,30 @@ class Desk:
         Raises:
             ContractError: the contract refuses it.
         """
-        return self.ledger.send(self._call(batch[0], batch), self._sender(batch[0]))
+        return self.ledger.send(self._call(batch), self._sender(batch[0]))
 
     def _sender(self, action: Action) -> Key:
         if isinstance(action, (CommitScores, RevealScores, Attest)):
             return self.keys[action.validator]
         return self.sponsor if isinstance(action, Refund) else self.relay
 
-    @singledispatchmethod
-    def _call(self, action: Action, batch: Batch) -> Call:
-        raise TypeError(f"no transaction carries a {type(action).__name__}")
+    def _call(self, batch: Batch) -> Call:
+        """One call for the whole batch."""
+        first = batch[0]
+        if isinstance(first, Commit):
+            commits = [self._signed(one) for one in batch if isinstance(one, Commit)]
+            return self.training.commit_batch(self.task_id, first.round, commits=commits)
+        if isinstance(first, Reveal):
+            opened = [TrainerOpening(a.trainer, a.opening) for a in batch if isinstance(a, Reveal)]
+            return self.training.reveal_batch(self.task_id, first.round, openings=opened)
+        return call_of(first, self.training, self.task_id)
 
-    @_call.register
-    def _(self, action: Commit, batch: Batch) -> Call:
+    def _signed(self, action: Commit) -> SignedCommit:
         domain = training_domain(self.ledger.chain_id, self.training.address)
-        signed = []
-        for one in batch:
-            assert isinstance(one, Commit)
-            digest = commit_digest(domain, self.task_id, round=one.round, commitment=one.commitment)
-            signed.append(SignedCommit.of(one.commitment, self.keys[one.trainer].sign(digest)))
-        return self.training.commit_batch(self.task_id, action.round, commits=signed)
-
-    @_call.register
-    def _(self, action: Reveal, batch: Batch) -> Call:
-        openings = [TrainerOpening(a.trainer, a.opening) for a in batch if isinstance(a, Reveal)]
-        return self.training.reveal_batch(self.task_id, action.round, openings=openings)
-
-    @_call.register
-    def _(self, action: CommitScores, batch: Batch) -> Call:
-        return self.training.commit_scores(self.task_id, action.round, commitment=action.commitment)
-
-    @_call.register
-    def _(self, action: RevealScores, batch: Batch) -> Call:
-        return self.training.reveal_scores(
-            self.task_id, action.round, scores=action.scores, salt=action.salt
+        digest = commit_digest(
+            domain, self.task_id, round=action.round, commitment=action.commitment
         )
-
-    @_call.register
-    def _(self, action: Attest, batch: Batch) -> Call:
-        return self.training.attest(self.task_id, action.round, result=action.result)
-
-    @_call.register
-    def _(self, action: Advance, batch: Batch) -> Call:
-        return self.training.advance(self.task_id)
-
-    @_call.register
-    def _(self, action: Sanction, batch: Batch) -> Call:
-        return self.training.sanction(
-            self.task_id, action.account, strikes=action.strikes, proof=action.proof
-        )
-
-    @_call.register
-    def _(self, action: Claim, batch: Batch) -> Call:
-        return self.training.claim(
-            self.task_id, action.account, cumulative=action.cumulative, proof=action.proof
-        )
-
-    @_call.register
-    def _(self, action: Refund, batch: Batch) -> Call:
-        return self.training.refund(self.task_id)
+        return SignedCommit.of(action.commitment, self.keys[action.trainer].sign(digest))
 
 
 def _chunks(actions: Sequence[Action], kind: type[Commit] | type[Reveal]) -> list[Batch]:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from ostrom.aggregation import pipeline
 from ostrom.chain.wallet import Key, simulation_key
 from ostrom.codec import sha256
-from ostrom.compression import compression
 from ostrom.data import Dataset, Share, Split, deal, load_dataset, split
 from ostrom.errors import InputError
-from ostrom.incentives import incentive
-from ostrom.mechanisms import Mechanism, only, parse_mechanisms
-from ostrom.participation import participation
+from ostrom.node.specs import build_spec
 from ostrom.sim.adversary import parties, seat
 from ostrom.sim.behaviours import parse_attack
 from ostrom.sim.config import RunConfig
 from ostrom.sim.heads import head_tensors
-from ostrom.spec import Spec, installed_code
-from ostrom.targets import target
-from ostrom.tensors import FRACTION_BITS, quantise
-from ostrom.training import Model, build_model, local_algorithm
+from ostrom.spec import Spec
+from ostrom.tensors import quantise
+from ostrom.training import Model, build_model
 from ostrom.types import Address, Digest, IntVector
-from ostrom.verification import scorer
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def build_world(config: RunConfig) -> World:
     model = build_model(config.model, shape=shape, classes=classes)
     return World(
         config=config,
-        spec=_spec(config, model),
+        spec=build_spec(config, model),
         model=model,
         parts=parts,
         shares=tuple(shares),
@@ -125,60 +119,3 @@ def build_keys(config: RunConfig) -> Keys:
         trainers=tuple(key(f"trainer-{i}") for i in range(config.clients)),
         validators=tuple(key(f"validator-{i}") for i in range(config.validators)),
     )
-
-
-def _spec(config: RunConfig, model: Model) -> Spec:
-    algorithm = local_algorithm(config.algorithm)
-    for named, check in _NAMED.items():
-        check(getattr(config, named))
-    whole = algorithm.dtype == "int64"
-    return Spec(
-        model=model.text,
-        shape=model.shape,
-        classes=model.classes,
-        parameters=model.parameters,
-        layout=algorithm.layout(model),
-        dtype="int64" if whole else "int32",
-        fraction_bits=FRACTION_BITS,
-        algorithm=algorithm.text,
-        aggregation=pipeline(_aggregation(config, algorithm.server(model))).text,
-        # Statistics grow with the data; only a change of the model has a natural bound.
-        checks="duplicate" if whole else "range(abs=64)|norm(max=100)|duplicate",
-        scorer=config.scorer,
-        incentive=config.incentive,
-        compression=_compression(config, algorithm.layout(model)),
-        participation=config.participation,
-        target=config.target,
-        code=installed_code(),
-    )
-
-
-def _aggregation(config: RunConfig, server_step: str) -> str:
-    """The pipeline's text, with the server step that the local algorithm needs."""
-    if not server_step:
-        return config.aggregation
-    step, share = only(server_step), only(config.participation).arguments.get("share")
-    if any(one.name == step.name for one in parse_mechanisms(config.aggregation)):
-        return config.aggregation
-    if step.name == "natural_step":
-        step = Mechanism(step.name, {**step.arguments, "last": config.rounds})
-    if share is not None and step.name in COUNT_SHARES:
-        step = Mechanism(step.name, {**step.arguments, "share": share})
-    return f"{config.aggregation}|{step.text}"
-
-
-COUNT_SHARES = ("scaffold", "feddyn")
-"""Server steps whose state is a sum over all trainers, of whom a round sees a share."""
-
-
-def _compression(config: RunConfig, layout: tuple[tuple[int, ...], ...]) -> str:
-    return compression(config.compression, layout=layout).text
-
-
-_NAMED: Mapping[str, Callable[[str], object]] = {
-    "incentive": incentive,
-    "scorer": scorer,
-    "participation": participation,
-    "target": target,
-}
-"""Mechanisms that stand in the spec as the user wrote them, once they are known to exist."""

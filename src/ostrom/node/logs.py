@@ -1,0 +1,183 @@
+"""A node's log: one line for each thing that happened, as text for people or JSON for machines.
+
+Any module logs as usual, with what it is about in `extra`; of that, only the names in `FIELDS` are
+written. What must stay secret is handed to `protect` once and never appears in a line, whoever
+logs it, not even inside an error's text.
+
+Threat answered: keys, passphrases, salts and the secrets in RPC addresses in logs; control
+characters and line breaks in what strangers say. Not answered: a debugger, or a core dump.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+from typing import IO, Literal
+from urllib.parse import urlsplit
+
+FIELDS = (
+    "role",
+    "task",
+    "round",
+    "phase",
+    "block",
+    "act",
+    "tx",
+    "gas",
+    "url",
+    "depth",
+    "error",
+)
+"""What a line may carry beside its message, in this order."""
+
+VALUE_CHARACTERS_MAX = 256
+LINE_CHARACTERS_MAX = 8_192
+SECRET_CHARACTERS_MIN = 6
+"""Shorter secrets are not searched for: a passphrase of one letter would redact every word."""
+
+REDACTED = "[secret]"
+
+_NAMED = re.compile(
+    r"(?i)\b(salt|passphrase|password|secret|private_key|privatekey|authorization)\b"
+    r"(['\"]?\s*[=:]\s*)(b?'[^']*'|b?\"[^\"]*\"|[^\s,)}\]]+)"
+)
+"""A value that its name gives away as a secret."""
+
+_USER = re.compile(r"(?i)\b(https?://)[^/\s@'\"]+@")
+
+
+class Secrets:
+    """What no line may show."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def protect(self, secret: str | bytes, shown: str = REDACTED) -> None:
+        """Replace that text, or these bytes in hexadecimal or as Python writes them, by `shown`."""
+        forms = (secret,) if isinstance(secret, str) else _forms(secret)
+        for form in forms:
+            if len(form) >= SECRET_CHARACTERS_MIN:
+                self._texts[form] = shown
+
+    def protect_url(self, url: str) -> None:
+        """Show an address as scheme, host and port: providers put access keys into the rest."""
+        shown = place_of(url)
+        if shown != url:
+            self.protect(url, shown)
+            self.protect(urlsplit(url).path.strip("/"))
+            self.protect(urlsplit(url).query)
+
+    def redact(self, text: str) -> str:
+        """The text without secrets.
+
+        >>> secrets = Secrets()
+        >>> secrets.protect(bytes.fromhex("aabbccdd"))
+        >>> secrets.redact("0xAABBCCDD, salt=1234 and http://me:pw@host/")
+        '0x[secret], salt=[secret] and http://[secret]@host/'
+        """
+        for form in sorted(self._texts, key=len, reverse=True):
+            shown = self._texts[form].replace("\\", "\\\\")
+            text = re.sub(re.escape(form), shown, text, flags=re.I)
+        text = _NAMED.sub(rf"\1\2{REDACTED}", text)
+        return _USER.sub(rf"\1{REDACTED}@", text)
+
+
+def _forms(secret: bytes) -> Iterable[str]:
+    return secret.hex(), repr(secret)[2:-1], str(int.from_bytes(secret, "big"))
+
+
+def place_of(url: str) -> str:
+    """Scheme, host and port of a URL, which is what a line may show of it.
+
+    >>> place_of("https://user:pw@node.example:8545/v3/key")
+    'https://node.example:8545'
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+class Lines(logging.Formatter):
+    """One line a record: `json` for machines, else for people. Times are in UTC."""
+
+    def __init__(self, secrets: Secrets, *, as_json: bool) -> None:
+        super().__init__()
+        self._secrets, self._as_json = secrets, as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, without secrets and control characters."""
+        fields = {name: _plain(record, name) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info and record.exc_info[1] is not None:
+            fault = record.exc_info[1]
+            fields.setdefault("error", f"{type(fault).__name__}: {fault}"[:LINE_CHARACTERS_MAX])
+        parts = {name: self._clean(str(value)) for name, value in fields.items()}
+        message = self._clean(record.getMessage())
+        if self._as_json:
+            whole = {name: v for name, v in fields.items() if isinstance(v, int)}
+            line = {"time": _stamp(record), "level": record.levelname.lower()}
+            return json.dumps({**line, "logger": record.name, "message": message, **parts, **whole})
+        tail = "".join(f" {name}={_quoted(value)}" for name, value in parts.items())
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        trace = self._trace(record)
+        return f"{_stamp(record)} {level}{message}{tail}{trace}"
+
+    def _clean(self, text: str) -> str:
+        one = self._secrets.redact(text[:LINE_CHARACTERS_MAX])
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in one)
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        """Where a program error happened, for people; its text has gone through the same sieve."""
+        if not record.exc_info or record.levelno < logging.ERROR:
+            return ""
+        lines = self.formatException(record.exc_info).splitlines()
+        return "".join(f"\n    {self._clean(line)}" for line in lines)
+
+
+def _plain(record: logging.LogRecord, name: str) -> object:
+    """A field's value: an integer as it is, bytes in hexadecimal, all else as short text."""
+    value = getattr(record, name)
+    if isinstance(value, int) and not hasattr(value, "name"):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()[:VALUE_CHARACTERS_MAX]
+    return str(getattr(value, "name", value))[:VALUE_CHARACTERS_MAX]
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{whole}.{int(record.msecs):03d}Z"
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if " " in value or '"' in value else value
+
+
+def configure(
+    *,
+    level: str = "info",
+    form: Literal["human", "json"] = "human",
+    secrets: Secrets | None = None,
+    stream: IO[str] | None = None,
+) -> logging.Handler:
+    """Send everything that this process logs to `stream` (standard error), one line each.
+
+    Other libraries speak from "warning" on. Calling it again replaces what it did before.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(Lines(secrets or Secrets(), as_json=form == "json"))
+    handler.set_name("ostrom")
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if one.get_name() == "ostrom"]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("ostrom").setLevel(level.upper())
+    # A line for each request, with its whole URL, is theirs at "info".
+    for noisy in ("httpx", "httpcore", "urllib3", "web3", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return handler

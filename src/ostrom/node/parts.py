@@ -1,0 +1,223 @@
+"""What each role wants on the chain now, from a view of it and from what it wrote down before.
+
+A part decides on the confirmed state, and only while the head is in the same phase; what it must
+not forget is in the journal before its call is handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ostrom.chain.contracts import Training
+from ostrom.chain.follower import View
+from ostrom.chain.hashes import score_commitment
+from ostrom.chain.ledger import Call
+from ostrom.codec import sha256
+from ostrom.errors import NotFound, StoreError
+from ostrom.evidence import fetch_update, read_record
+from ostrom.node.actions import Action, Commit, Reveal
+from ostrom.node.journal import Journal
+from ostrom.node.sponsor import sponsor_step
+from ostrom.node.trainer import Trainer, trainer_step
+from ostrom.node.transactions import call_of, is_open, name_of
+from ostrom.node.validator import Validator, ValidatorMemory, validator_step
+from ostrom.protocol import TaskState
+from ostrom.spec import Spec
+from ostrom.storage import Store, cid_of, digest_of
+from ostrom.types import Address, Digest, Phase, Role
+
+Wanted: TypeAlias = Mapping[str, Call]
+"""Calls by the name of the act, the most urgent first."""
+
+ROUNDS_KEPT = 8
+"""Contents of so many rounds stay in the journal, in case a reorganisation brings one back."""
+
+DUTY_BLOCKS = 4
+"""How long one keeper is on duty before the next."""
+
+
+class Part(Protocol):
+    """A role in one task."""
+
+    def wanted(self, view: View) -> Wanted:
+        """What the role wants done now.
+
+        Raises:
+            StoreError: content that it needs cannot be had now.
+        """
+
+
+Offer: TypeAlias = Callable[[Commit | Reveal], bool]
+"""Hands an act to a relay; True if one took it."""
+
+
+@dataclass(frozen=True)
+class TrainerPart:
+    """Trains, commits, reveals, claims. With an `offer` relays carry commits and reveals; what the
+    chain does not show by the last third of a phase is sent directly."""
+
+    me: Trainer
+    training: Training
+    journal: Journal
+    offer: Offer | None = None
+
+    def wanted(self, view: View) -> Wanted:
+        """The next act, if one is due."""
+        state, now = view.safe, view.head.time
+        if not is_current(view):
+            return {}
+        known = self.journal.updates()
+        kept, actions = trainer_step(self.me, known, state)
+        for number, sealed in kept.items():
+            if number not in known:
+                self.journal.keep_update(number, sealed)
+        self.journal.forget(before=state.number - ROUNDS_KEPT)
+        own = [one for one in actions if is_open(one, view.state, now=now)]
+        late = now > state.deadline - phase_seconds(state) // 3
+        direct = [one for one in own if late or not self._carried(one)]
+        return calls(direct, view, self.training)
+
+    def _carried(self, action: Action) -> bool:
+        if self.offer is None or not isinstance(action, (Commit, Reveal)):
+            return False
+        return self.offer(action)
+
+
+@dataclass(frozen=True)
+class ValidatorPart:
+    """Scores, reveals scores, attests, claims; and is a keeper in turn."""
+
+    me: Validator
+    training: Training
+    journal: Journal
+
+    def wanted(self, view: View) -> Wanted:
+        """The next act, if one is due."""
+        actions = self._own(view) if is_current(view) else []
+        if on_duty(self.me.address, view):
+            actions += sponsor_step(self.me.store, view.safe, now=view.head.time)
+        now = view.head.time
+        return calls(
+            (one for one in actions if is_open(one, view.state, now=now)), view, self.training
+        )
+
+    def _own(self, view: View) -> list[Action]:
+        state, now = view.safe, view.head.time
+        waits = state.phase in (Phase.SCORE, Phase.ATTEST) and not state.over
+        early = now < state.deadline - phase_seconds(state) // 4
+        if waits and early and is_incomplete(self.me.store, self.me.spec, state):
+            # Somebody may serve it yet: who judges without it would contradict who has it.
+            return []
+        memory = self._memory(state)
+        after, actions = validator_step(self.me, memory, state, now=now)
+        if after.round == state.number and after.scores != memory.scores:
+            self.journal.keep_scores(state.number, evidence_digest(state), after.scores)
+        self.journal.forget(before=state.number - ROUNDS_KEPT)
+        return actions
+
+    def _memory(self, state: TaskState) -> ValidatorMemory:
+        """The score vector that this round's commitment on the chain hides, or will hide."""
+        kept = self.journal.scores(state.number)
+        committed = state.round.score_commits.get(self.me.address)
+        if committed is None:
+            content = kept.get(evidence_digest(state))
+        else:
+            content = next(
+                (one for one in kept.values() if self._hides(state, committed, one)), None
+            )
+        return ValidatorMemory(state.number, content) if content else ValidatorMemory()
+
+    def _hides(self, state: TaskState, committed: Digest, scores: bytes) -> bool:
+        return committed == score_commitment(
+            state.task_id,
+            state.number,
+            validator=self.me.address,
+            scores=digest_of(cid_of(scores)),
+            salt=self.me.salt(state.number),
+        )
+
+
+@dataclass(frozen=True)
+class KeeperPart:
+    """Keeps the task moving for everybody, whoever is on duty: what a sponsor's node does."""
+
+    store: Store
+    training: Training
+
+    def wanted(self, view: View) -> Wanted:
+        """Overdue phases, sanctions, and at the end the rest of the pool."""
+        now = view.head.time
+        actions = sponsor_step(self.store, view.safe, now=now)
+        return calls(
+            (one for one in actions if is_open(one, view.state, now=now)), view, self.training
+        )
+
+
+def is_current(view: View) -> bool:
+    """True if what is confirmed is still the phase that the head is in."""
+    mine, head = view.safe, view.state
+    return (mine.number, mine.phase) == (head.number, head.phase)
+
+
+def calls(actions: Iterable[Action], view: View, training: Training) -> Wanted:
+    """The actions as calls by name."""
+    task_id = view.state.task_id
+    return {name_of(one, view.state): call_of(one, training, task_id) for one in actions}
+
+
+def phase_seconds(state: TaskState) -> int:
+    """How long the current phase may last."""
+    rules = state.params
+    if rules is None:
+        return 0
+    return {
+        Phase.JOINING: rules.join_time,
+        Phase.COMMIT: rules.commit_time,
+        Phase.REVEAL: rules.reveal_time,
+        Phase.SCORE: rules.score_time,
+        Phase.SCORE_REVEAL: rules.score_reveal_time,
+        Phase.ATTEST: rules.attest_time,
+    }.get(state.phase, 0)
+
+
+def on_duty(account: Address, view: View) -> bool:
+    """True for one validator at a time, by turns, so that not all of them pay for one act."""
+    keepers = view.state.accounts(Role.VALIDATOR)
+    turn = view.head.number // DUTY_BLOCKS
+    return bool(keepers) and keepers[turn % len(keepers)] == account
+
+
+def evidence_digest(state: TaskState) -> Digest:
+    """What a round's scores are about: the model that it starts from, and the revealed updates."""
+    here = state.round
+    parent = state.versions[here.parent].model if here.parent in state.versions else bytes(32)
+    rows = (f"{a} {here.reveals[a].update.hex()}" for a in sorted(here.reveals, key=str.lower))
+    return sha256("\n".join([state.task_id.hex(), str(here.number), parent.hex(), *rows]).encode())
+
+
+def is_incomplete(store: Store, spec: Spec, state: TaskState) -> bool:
+    """True if something that the round has revealed is not to be had yet."""
+    here = state.round
+    reads: list[Callable[[], object]] = [
+        lambda one=one: fetch_update(store, one.update, spec)  # type: ignore[misc]
+        for one in here.reveals.values()
+    ]
+    if state.phase == Phase.ATTEST:
+        reads += [
+            lambda one=one: read_record(store, one)  # type: ignore[misc]
+            for one in here.score_reveals.values()
+        ]
+    return any(_absent(read) for read in reads)
+
+
+def _absent(read: Callable[[], object]) -> bool:
+    """True if content is not here; what is here and wrong will not become right."""
+    try:
+        read()
+    except NotFound:
+        return True
+    except StoreError:
+        return False
+    return False

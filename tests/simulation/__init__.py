@@ -1,0 +1,1 @@
+"""Whole networks in one process: one seed is one schedule and one log."""
