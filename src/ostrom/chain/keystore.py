@@ -45,7 +45,7 @@ _HEX_32 = r"^[0-9a-fA-F]{64}$"
 
 
 def create(path: Path, passphrase: str, *, work: int = WORK) -> Key:
-    """A fresh key from the system's randomness, locked into a new file that only its owner may read.
+    """A fresh key from the system's randomness, locked into a new file that its owner alone may read.
 
     Raises:
         InputError: the file exists, cannot be written, or the passphrase is empty.
@@ -63,11 +63,12 @@ def import_key(path: Path, secret: bytes, passphrase: str, *, work: int = WORK) 
     key = Key(secret)
     if not passphrase:
         raise InputError("an empty passphrase protects nothing: give one")
+    _need_text(passphrase)
     if path.exists() or path.is_symlink():
         raise _exists(path)
     from eth_account import Account
 
-    locked = Account.encrypt(secret, passphrase.encode(), kdf="scrypt", iterations=work)
+    locked = Account.encrypt(secret, passphrase, kdf="scrypt", iterations=work)
     locked["address"] = str(locked["address"]).lower()
     _write_new(path, encode_document(dict(locked)))
     return key
@@ -81,11 +82,12 @@ def load(path: Path, passphrase: str) -> Key:
             another passphrase.
     """
     keystore = _read(path)
+    _need_text(passphrase)
     from eth_account import Account
 
     locked = keystore.model_dump(exclude={"address"}, exclude_none=True)
     try:
-        key = Key(bytes(Account.decrypt(locked, passphrase.encode())))
+        key = Key(bytes(Account.decrypt(locked, passphrase)))
     except (ValueError, InputError):
         # Neither the library's words nor the traceback may show what was decrypted.
         key = None
@@ -124,6 +126,13 @@ def read_passphrase(path: Path) -> str:
     raise InputError(
         f"the first line of {path} is no passphrase: UTF-8, at most {PASSPHRASE_BYTES_MAX} bytes"
     )
+
+
+def _need_text(passphrase: str) -> None:
+    try:
+        passphrase.encode()
+    except UnicodeEncodeError:
+        raise InputError("the passphrase is no text in UTF-8") from None
 
 
 def is_exposed(path: Path) -> bool:
