@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ostrom.chain.rpc import RpcLedger, _failure
+from ostrom.chain.refusals import failure as _failure
+from ostrom.chain.rpc import RpcLedger
 from ostrom.codec import keccak, words
 from ostrom.errors import CONTRACT_ERRORS, ContractError, LedgerError
 

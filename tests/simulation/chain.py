@@ -30,6 +30,9 @@ WEI = 10**9
 """A gwei: the unit of the base fee here."""
 
 NOBODY = "0x" + "00" * 20
+CODE_PADDING = 33
+"""Zeros that revm puts behind a contract's code."""
+
 REPLACEMENT_PERCENT = 10
 """What a transaction must pay more than the one whose nonce it takes, as nodes ask."""
 
@@ -296,7 +299,8 @@ class SimChain:
 
     def code(self, address: Address) -> bytes:
         """The code at an address."""
-        return bytes(self._evm.get_code(address) or b"")
+        code = bytes(self._evm.get_code(address) or b"")
+        return code[:-CODE_PADDING] if code else code
 
     def logs_of(self, block: SimBlock, contracts: Mapping[Address, str]) -> list[Logged]:
         """The events of the named contracts in a block, in order."""

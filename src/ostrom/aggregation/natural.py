@@ -76,10 +76,9 @@ def natural_step(
     D = -(G + u / p I)^-1 grad (A + u p I)^-1 / c,  u^2 = damping,  p^2 = mean diag A / mean diag G
     delta = round(a D + b s),  s the last step,  (a, b) the minimum of the loss's quadratic model
 
-    The model's curvature along s is the change of the gradient over s; along D it is that of the
-    factors, times c, what the last step showed them to lack in each layer. A step
-    after which the loss has risen is taken back and damping grows fourfold; damping falls where the
-    model predicted well.
+    The model's curvature along s is the change of the gradient over s; along D that of the factors,
+    times c, what the last step showed them to lack in each layer. A step after which the loss has
+    risen is taken back and damping grows fourfold; damping falls where the model predicted well.
 
     Args:
         layers: outputs and inputs of each layer in the model's order, as "120x256-10x120"; the
@@ -106,20 +105,17 @@ def natural_step(
     >>> step.update(sums, step.init(9))[0].tolist()
     [-1, 1]
 
-    Source: Martens & Grosse (2015), "Optimizing Neural Networks with Kronecker-factored
-    Approximate Curvature"; for convolutions Grosse & Martens (2016).
+    Source: Martens & Grosse (2015), "Optimizing Neural Networks with Kronecker-factored Approximate
+    Curvature"; for convolutions Grosse & Martens (2016).
     """
     assert_positive("natural_step", damping=damping)
     assert_fraction("natural_step", memory=memory)
     if last < 0:
         raise InputError(f"natural_step needs last >= 0, not {last}")
-    shapes = read_layers(layers)
-    length, unit = statistics_length(shapes), float(1 << fraction_bits)
-    sizes = {
-        "natural_statistics": length,
-        "natural_step": parameters(shapes),
-        "natural_control": 4 + len(shapes),
-    }
+    shapes, unit = read_layers(layers), float(1 << fraction_bits)
+    length = statistics_length(shapes)
+    lengths = (length, parameters(shapes), 4 + len(shapes))
+    sizes = dict(zip(("natural_statistics", "natural_step", "natural_control"), lengths))
 
     def init(m: int) -> State:
         if m != length:
@@ -136,8 +132,8 @@ def natural_step(
         after = turn.after(shapes, first=not control.rounds, share=share)
         chosen, control = _next_step(turn, unpack(after, shapes), shapes, control, made=made / unit)
         step = np.zeros_like(made) if control.seen == last else to_integers(chosen * unit)
-        saved = (after, step, _written(control))
-        return step - made if turn.risen else step, dict(zip(sizes, saved))
+        saved = dict(zip(sizes, (after, step, _written(control))))
+        return step - made if turn.risen else step, saved
 
     return ServerStep(init, update)
 

@@ -45,7 +45,7 @@ _HEX_32 = r"^[0-9a-fA-F]{64}$"
 
 
 def create(path: Path, passphrase: str, *, work: int = WORK) -> Key:
-    """A fresh key from the system's randomness, locked into a new file that its owner alone may read.
+    """A fresh key from the system's randomness, locked into a new file for its owner's eyes.
 
     Raises:
         InputError: the file exists, cannot be written, or the passphrase is empty.

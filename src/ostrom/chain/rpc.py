@@ -1,95 +1,120 @@
-"""A ledger behind a URL: any EVM chain that speaks JSON-RPC.
+"""A ledger behind URLs: any EVM chain that speaks JSON-RPC. It sends and waits, as commands do.
 
-Ethereum JSON-RPC: https://ethereum.github.io/execution-apis/. Fees follow EIP-1559 where blocks
-have a base fee, and `eth_gasPrice` elsewhere.
+A transaction's hash is known before it is sent, so an answer that is lost is no harm: the chain is
+asked for the hash. One that no block takes is offered again with the same nonce and higher fees, so
+that at most one of them is ever mined.
 """
 
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from eth_typing import URI
-from requests import RequestException
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint
-
-from ostrom.chain.artifacts import decode_answer, decode_log, decode_refusal, encode_call
+from ostrom.chain.answers import MinedReceipt
+from ostrom.chain.artifacts import encode_call
+from ostrom.chain.client import Fees
 from ostrom.chain.ledger import NOWHERE, Call, Receipt
+from ostrom.chain.refusals import Underpriced, Unreachable
+from ostrom.chain.rpc_client import RpcClient, message_of
+from ostrom.chain.transport import REQUEST_SECONDS_MAX
 from ostrom.chain.wallet import Key
-from ostrom.codec import checksum_address, keccak
-from ostrom.errors import ContractError, LedgerError
+from ostrom.codec import keccak
+from ostrom.errors import LedgerError
 from ostrom.types import Address, Digest, Logged
 
-LOG_BLOCKS_MAX = 2_000
-"""Nodes refuse larger ranges of `eth_getLogs`."""
-
 POLL_SECONDS = 0.1
-REQUEST_SECONDS_MAX = 30
+POLL_SECONDS_MAX = 1.0
+
+OFFER_SECONDS = 2.0
+"""How often a transaction that no block holds is handed in again: a node may have lost it."""
+
+RAISES_MAX = 10
+"""Fees are raised this often at most, which is to about three times the first."""
+
+
+class Unsettled(LedgerError):
+    """A transaction was sent and no block is known to hold it: it may still be mined.
+
+    `transactions` are the hashes under which it may appear; at most one of them can be mined.
+    """
+
+    def __init__(self, message: str, transactions: Sequence[Digest]) -> None:
+        self.transactions = tuple(transactions)
+        super().__init__(message)
 
 
 class RpcLedger:
     """A `Ledger` behind a URL. It believes the node: run your own, or audit afterwards."""
 
     def __init__(
-        self, url: str, *, chain_id: int | None = None, receipt_seconds_max: float = 120
+        self,
+        url: str | Sequence[str],
+        *,
+        chain_id: int | None = None,
+        receipt_seconds_max: float = 120,
+        raise_seconds: float = 30,
+        confirmations: int = 0,
     ) -> None:
         """A connection to the node at `url`, which must serve `chain_id` if that is given.
 
+        Args:
+            url: one, or several of which one is used until it fails.
+            receipt_seconds_max: how long `send` waits for a block.
+            raise_seconds: how long one offer waits before the fees are raised.
+            confirmations: blocks that must stand on a transaction's block before `send` returns.
+
         Raises:
-            LedgerError: the node cannot be reached or serves another chain.
+            LedgerError: no node can be reached, or it serves another chain.
         """
-        self._url = url
-        self._provider = HTTPProvider(
-            URI(url),
-            request_kwargs={"timeout": REQUEST_SECONDS_MAX},
-            exception_retry_configuration=None,
-        )
+        urls = [url] if isinstance(url, str) else list(url)
+        seconds = min(REQUEST_SECONDS_MAX, receipt_seconds_max)
+        self.client = RpcClient(urls, chain_id=chain_id, seconds_max=seconds)
         self._receipt_seconds_max = receipt_seconds_max
-        self._contracts: dict[Address, str] = {}
-        self._times: dict[int, int] = {}
-        self._chain_id = int(self._ask("eth_chainId"), 16)
-        if chain_id not in (None, self._chain_id):
-            raise LedgerError(f"{url} serves chain {self._chain_id}, not {chain_id}")
+        self._raise_seconds = raise_seconds
+        self._confirmations = confirmations
 
     @property
     def chain_id(self) -> int:
         """The chain's number (EIP-155)."""
-        return self._chain_id
+        return self.client.chain_id
 
     @property
     def block_number(self) -> int:
         """The number of the head block."""
-        return int(self._ask("eth_blockNumber"), 16)
+        return self.client.head().number
 
     def now(self) -> int:
         """The head block's timestamp in Unix seconds."""
-        return int(self._block("latest")["timestamp"], 16)
+        return self.client.head().time
 
     def watch(self, contracts: Mapping[Address, str]) -> None:
         """Decode the events of these addresses as those of the named contracts."""
-        self._contracts.update(contracts)
+        self.client.watch(contracts)
 
     def send(self, call: Call, key: Key) -> Receipt:
         """Sign `call` with `key`, send it and wait until a block holds it.
 
         Raises:
-            ContractError: a contract refuses the call.
-            LedgerError: the node cannot be reached, does not take the call, or no block held it
-                in time; the message then names the transaction, which may still be mined.
+            ContractError: a contract refuses the call; nothing was sent, or it failed in its block.
+            Unsettled: no block held it in time; the message names what may still be mined.
+            LedgerError: the node cannot be reached or does not take the call; nothing was sent, or
+                nothing of it can be mined any more.
+            KeyboardInterrupt: interrupted; the message names what may still be mined.
         """
-        data = encode_call(call)
-        message = _message(call, data) | {"from": key.address}
-        fields = self._fields(message)
-        raw = key.sign_transaction(fields | {"value": call.value, "data": data})
-        self._ask("eth_sendRawTransaction", _hex(raw))
-        found = self._mined(keccak(raw))
-        if int(found["status"], 16) != 1:
+        calldata = encode_call(call)
+        flight = self._flight(call, calldata, key)
+        try:
+            found = self._landed(flight)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(flight.described("interrupted")) from None
+        if not found.mined.ok:
             # The state changed between estimate and block; ask there for the reason.
-            self._ask("eth_call", message, found["blockNumber"])
-            raise LedgerError(f"transaction {_hex(keccak(raw))} failed in its block")
-        return self._receipt(found, calldata=len(data))
+            message = message_of(call, calldata) | {"from": key.address}
+            self.client.request("eth_call", message, hex(found.mined.block))
+            raise LedgerError(f"transaction 0x{found.transaction.hex()} failed in its block")
+        return self._receipt(found, calldata=len(calldata))
 
     def call(self, call: Call) -> Any:
         """What a view answers at the head block: a value, a tuple of several, or a dict.
@@ -97,28 +122,19 @@ class RpcLedger:
         Raises:
             ContractError: the contract refuses the call.
         """
-        answer = self._ask("eth_call", _message(call, encode_call(call)), "latest")
-        return decode_answer(call, bytes.fromhex(answer[2:]))
+        return self.client.call(call)
 
     def events(self, from_block: int, to_block: int) -> list[Logged]:
         """Events of the watched contracts in blocks `from_block` to `to_block`, both included."""
-        logs: list[Mapping[str, Any]] = []
-        last = min(to_block, self.block_number)
-        for first in range(max(from_block, 0), last + 1, LOG_BLOCKS_MAX):
-            span = {
-                "fromBlock": hex(first),
-                "toBlock": hex(min(first + LOG_BLOCKS_MAX - 1, last)),
-                "address": sorted(self._contracts),
-            }
-            logs += self._ask("eth_getLogs", span) if self._contracts else []
-        return self._logged(logs)
+        return self.client.logs(from_block, min(to_block, self.block_number))
 
     def code(self, address: Address) -> bytes:
         """The code at `address`, empty if it holds none."""
-        return bytes.fromhex(self._ask("eth_getCode", address, "latest")[2:])
+        return self.client.code(address)
 
     def close(self) -> None:
-        """Nothing to close: connections are pooled by the library."""
+        """Close the connections that are kept open."""
+        self.client.close()
 
     def request(self, method: str, *params: object) -> Any:
         """The answer to any JSON-RPC method, such as those of a development node.
@@ -127,121 +143,140 @@ class RpcLedger:
             ContractError: the answer is a revert.
             LedgerError: any other error.
         """
-        return self._ask(method, *params)
+        return self.client.request(method, *params)
 
-    def _ask(self, method: str, *params: object) -> Any:
-        try:
-            response = self._provider.make_request(cast(RPCEndpoint, method), list(params))
-        except (RequestException, OSError, ValueError) as error:
-            raise LedgerError(
-                f"cannot reach the node at {self._url}: {type(error).__name__}; "
-                "check that it runs and that the URL is right"
-            ) from None
-        if "error" in response:
-            raise _failure(method, response["error"])
-        return response.get("result")
-
-    def _block(self, number: str) -> Mapping[str, Any]:
-        block = self._ask("eth_getBlockByNumber", number, False)
-        if block is None:
-            raise LedgerError(f"{self._url} has no block {number}")
-        return cast(Mapping[str, Any], block)
-
-    def _fields(self, message: Mapping[str, object]) -> dict[str, object]:
-        estimate = int(self._ask("eth_estimateGas", message), 16)
-        head = self._block("latest")
+    def _flight(self, call: Call, calldata: bytes, key: Key) -> _Flight:
+        """The signed transaction of a call that the contract does not refuse now."""
+        gas = self.client.estimate(call, key.address)
         fields: dict[str, object] = {
-            "chainId": self._chain_id,
-            "nonce": int(self._ask("eth_getTransactionCount", message["from"], "pending"), 16),
-            "gas": min(estimate + estimate // 4, int(head["gasLimit"], 16)),
+            "chainId": self.chain_id,
+            "nonce": self.client.nonce(key.address, pending=True),
+            "gas": min(gas + gas // 4, self.client.head().gas_limit),
+            "value": call.value,
+            "data": calldata,
         }
-        if "to" in message:
-            fields["to"] = message["to"]
-        if "baseFeePerGas" not in head:
-            return fields | {"gasPrice": int(self._ask("eth_gasPrice"), 16)}
-        tip = int(self._ask("eth_maxPriorityFeePerGas"), 16)
-        most = 2 * int(head["baseFeePerGas"], 16) + tip
-        return fields | {"type": 2, "maxFeePerGas": most, "maxPriorityFeePerGas": tip}
+        if call.address != NOWHERE:
+            fields["to"] = call.address
+        fees = self.client.fees()
+        return _Flight(lambda fees: key.sign_transaction(fields | _fee_fields(fees)), fees)
 
-    def _mined(self, transaction: Digest) -> Mapping[str, Any]:
+    def _landed(self, flight: _Flight) -> MinedReceipt:
+        """Offer a transaction until a block holds it, deep enough."""
         deadline = clock.monotonic() + self._receipt_seconds_max
-        while clock.monotonic() < deadline:
-            found = self._ask("eth_getTransactionReceipt", _hex(transaction))
-            if found is not None:
-                return cast(Mapping[str, Any], found)
-            clock.sleep(POLL_SECONDS)
-        raise LedgerError(
-            f"no block held transaction {_hex(transaction)} within "
-            f"{self._receipt_seconds_max} s; it may still be mined"
-        )
-
-    def _receipt(self, found: Mapping[str, Any], *, calldata: int) -> Receipt:
-        created = found.get("contractAddress")
-        block = int(found["blockNumber"], 16)
-        return Receipt(
-            transaction=bytes.fromhex(found["transactionHash"][2:]),
-            block=block,
-            time=self._time(block),
-            gas_used=int(found["gasUsed"], 16),
-            calldata=calldata,
-            events=tuple(self._logged(found["logs"])),
-            created=checksum_address(bytes.fromhex(created[2:])) if created else None,
-        )
-
-    def _logged(self, logs: Sequence[Mapping[str, Any]]) -> list[Logged]:
-        events = []
-        for log in logs:
-            contract = self._contracts.get(checksum_address(bytes.fromhex(log["address"][2:])))
-            if contract is None or log.get("removed"):
-                continue
-            topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-            block = int(log["blockNumber"], 16)
-            events.append(
-                Logged(
-                    event=decode_log(contract, topics, bytes.fromhex(log["data"][2:])),
-                    block=block,
-                    time=self._time(block),
-                    index=int(log["logIndex"], 16),
-                    transaction=bytes.fromhex(log["transactionHash"][2:]),
+        pause, offered, raised = POLL_SECONDS, -OFFER_SECONDS, clock.monotonic()
+        while True:
+            if clock.monotonic() - raised >= self._raise_seconds and flight.rise():
+                offered, raised = -OFFER_SECONDS, clock.monotonic()
+            if clock.monotonic() - offered >= OFFER_SECONDS and not flight.found:
+                offered = clock.monotonic()
+                self._offer(flight)
+            done = self._looked(flight)
+            if done is not None:
+                return done
+            if clock.monotonic() + pause >= deadline:
+                raise Unsettled(
+                    flight.described(f"no block held it within {self._receipt_seconds_max} s"),
+                    flight.hashes,
                 )
-            )
-        return sorted(events, key=lambda logged: (logged.block, logged.index))
+            clock.sleep(pause)
+            pause = min(1.5 * pause, POLL_SECONDS_MAX)
 
-    def _time(self, block: int) -> int:
-        if block not in self._times:
-            self._times[block] = int(self._block(hex(block))["timestamp"], 16)
-        return self._times[block]
+    def _offer(self, flight: _Flight) -> None:
+        """Hand in the newest form of a transaction; errors that leave a doubt are remembered.
 
+        Raises:
+            LedgerError: the node refuses it for good, and holds no form of it.
+        """
+        try:
+            self.client.submit(flight.forms[-1])
+        except (Unreachable, Underpriced) as error:
+            flight.trouble = str(error)
+            first = not flight.taken and isinstance(error, Underpriced)
+            if first and not self._holds(flight):
+                raise
+        except LedgerError as error:
+            flight.trouble = str(error)
+            if not flight.taken and not self._holds(flight):
+                raise
+        else:
+            flight.trouble = ""
+            flight.taken = True
 
-def _message(call: Call, data: bytes) -> dict[str, object]:
-    message: dict[str, object] = {"data": _hex(data), "value": hex(call.value)}
-    return message if call.address == NOWHERE else message | {"to": call.address}
+    def _holds(self, flight: _Flight) -> bool:
+        """True if the node holds a form of the transaction, or cannot say: then it may."""
+        try:
+            return any(self.client.is_waiting(each) for each in flight.hashes)
+        except LedgerError:
+            return True
 
-
-def _hex(data: bytes) -> str:
-    return f"0x{data.hex()}"
-
-
-def _failure(method: str, error: Any) -> LedgerError:
-    """A revert as the error of the contract, whichever way this node reports it."""
-    if not isinstance(error, Mapping):
-        return LedgerError(f"{method} failed: {error}")
-    message = str(error.get("message", error))
-    data = _revert_data(error.get("data"))
-    if data is not None:
-        return decode_refusal(data)
-    if "revert" in message.lower():
-        return ContractError(f"the contract refused: {message}")
-    return LedgerError(f"{method} failed: {message}")
-
-
-def _revert_data(data: Any) -> bytes | None:
-    """The bytes that a revert returned: plain (geth, anvil), in words (Nethermind), or nested."""
-    if isinstance(data, Mapping):
-        return _revert_data(data.get("data", data.get("result")))
-    if not isinstance(data, str) or "0x" not in data:
+    def _looked(self, flight: _Flight) -> MinedReceipt | None:
+        """The receipt, once enough blocks stand on it."""
+        try:
+            receipts = [self.client.receipt(each) for each in flight.hashes]
+            flight.found = any(each is not None for each in receipts)
+            for each in receipts:
+                if each is not None and self._is_deep(each):
+                    return each
+        except LedgerError as error:
+            flight.trouble = str(error)
         return None
-    try:
-        return bytes.fromhex(data[data.index("0x") + 2 :])
-    except ValueError:
-        return None
+
+    def _is_deep(self, found: MinedReceipt) -> bool:
+        if not self._confirmations:
+            return True
+        return self.client.head().number - found.mined.block >= self._confirmations
+
+    def _receipt(self, found: MinedReceipt, *, calldata: int) -> Receipt:
+        return Receipt(
+            transaction=found.transaction,
+            block=found.mined.block,
+            time=self.client.time_of(found.mined.block_hash),
+            gas_used=found.mined.gas_used,
+            calldata=calldata,
+            events=tuple(self.client.decoded(found.logs)),
+            created=found.created,
+        )
+
+
+@dataclass
+class _Flight:
+    """A transaction on its way, in one form per level of fees; all have the same nonce."""
+
+    sign: Callable[[Fees], bytes]
+    fees: Fees
+    forms: list[bytes] = field(default_factory=list)
+    taken: bool = False
+    found: bool = False
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        self.forms.append(self.sign(self.fees))
+
+    @property
+    def hashes(self) -> list[Digest]:
+        """The hash of every form, the newest first."""
+        return [keccak(form) for form in reversed(self.forms)]
+
+    def rise(self) -> bool:
+        """Sign once more with fees at which nodes take a replacement; False where that is enough.
+
+        Geth and others ask for a tenth more in both fees; an eighth is the common step.
+        """
+        if self.found or len(self.forms) > RAISES_MAX:
+            return False
+        most, tip = (-(-each * 9 // 8) for each in (self.fees.most, self.fees.tip))
+        self.fees = Fees(most, tip, self.fees.legacy)
+        self.forms.append(self.sign(self.fees))
+        return True
+
+    def described(self, why: str) -> str:
+        """One line that says what may still be mined."""
+        names = " or ".join(f"0x{each.hex()}" for each in self.hashes)
+        trouble = f"; the last trouble: {self.trouble}" if self.trouble else ""
+        return f"transaction {names}: {why}; it may still be mined{trouble}"
+
+
+def _fee_fields(fees: Fees) -> dict[str, object]:
+    if fees.legacy:
+        return {"gasPrice": fees.most}
+    return {"type": 2, "maxFeePerGas": fees.most, "maxPriorityFeePerGas": fees.tip}

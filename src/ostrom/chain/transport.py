@@ -18,12 +18,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ostrom.chain.refusals import TooLong, Unreachable, failure
+from ostrom.chain.refusals import WORDS_MAX, TooLong, Unreachable, failure
 from ostrom.codec import parse_json
 from ostrom.errors import CodecError
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined,unused-ignore]
+    from _typeshed import WriteableBuffer
 
 REQUEST_SECONDS_MAX = 30.0
 CONNECT_SECONDS_MAX = 10.0
@@ -105,7 +105,7 @@ class Transport:
         if response.status != 200:
             raise HTTPException(f"HTTP status {response.status}")
         if (response.length or 0) > self._bytes_max:
-            raise TooLong(f"the node at {self.name} answers more than {self._bytes_max} bytes")
+            raise TooLong(f"the node at {self.name} announces an answer longer than is read")
         # In pieces: the length that a stranger announces is not reserved in memory.
         pieces = list(iter(lambda: response.read(_PIECE_BYTES), b""))
         if response.length:
@@ -154,8 +154,9 @@ def _authorization(parts: SplitResult) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    name = type(error).__name__
-    return name if isinstance(error, OSError) or not str(error) else f"{name}: {error}"[:200]
+    if isinstance(error, OSError) or not str(error):
+        return type(error).__name__
+    return str(error)[:WORDS_MAX]
 
 
 def _bounded(deadline: float, bytes_max: int) -> Any:
@@ -189,7 +190,7 @@ class _Reader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         seconds = self._deadline - clock.monotonic()
         if seconds <= 0:
             raise TimeoutError("no whole answer in time")
@@ -197,7 +198,7 @@ class _Reader(io.RawIOBase):
         got = self._file.readinto(buffer)
         self._left -= got or 0
         if self._left < 0:
-            raise TooLong("an answer is longer than is read")
+            raise TooLong("the node's answer is longer than is read")
         return got
 
     def close(self) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ostrom.chain.rpc import RpcLedger
 from ostrom.chain.wallet import Key
@@ -25,7 +24,8 @@ from ostrom.errors import InputError, LedgerError
 from ostrom.network.processes import LOOPBACK, Process, free_ports, stop, wait_until
 from ostrom.types import Address, Digest
 
-CLIENT = Path("node_modules/@ethereumjs/client/dist/esm/bin/cli.js")
+CLIENT = Path("node_modules/@ethereumjs/client")
+SEALER = Path(__file__).with_name("sealer.mjs")
 PACKAGE = "@ethereumjs/client@0.10.5"
 GAS_LIMIT = 30_000_000
 BASE_FEE_WEI = 10**9
@@ -33,20 +33,6 @@ TIP_WEI_MIN = 10**8
 """A client passes a transaction on to its peers only with this tip."""
 
 READY_SECONDS_MAX = 40.0
-
-LOOPBACK_ONLY = """
-import net from "node:net"
-import dgram from "node:dgram"
-const listen = net.Server.prototype.listen
-net.Server.prototype.listen = function (first, ...rest) {
-  if (typeof first === "object") return listen.call(this, { ...first, host: "127.0.0.1" }, ...rest)
-  return listen.call(this, first, "127.0.0.1", ...rest.filter((one) => typeof one !== "string"))
-}
-const bind = dgram.Socket.prototype.bind
-dgram.Socket.prototype.bind = function (port) { return bind.call(this, port, "127.0.0.1") }
-"""
-"""Loaded before the client, which would otherwise take peers from any network."""
-
 
 @dataclass(frozen=True)
 class Genesis:
@@ -191,7 +177,7 @@ class Clique:
 
     def _command(self, sealer: Sealer, known: list[str]) -> list[str]:
         client = Path(os.environ.get("OSTROM_ETHEREUMJS", CLIENT))
-        if not client.is_file():
+        if not client.is_dir():
             raise InputError(f"there is no {client}: run `npm install {PACKAGE}`")
         options = {
             "gethGenesis": self.folder / "ostrom.json",
@@ -208,8 +194,7 @@ class Clique:
         flags = ["--rpc", "--mine", "--discDns=false"]
         flags += ["--bootnodes", ",".join(known)] if known else ["--isSingleNode"]
         named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        preload = f"data:text/javascript,{quote(LOOPBACK_ONLY)}"
-        return ["node", "--import", preload, str(client), *named, *flags]
+        return ["node", str(SEALER), str(client), *named, *flags]
 
     def common_height(self) -> int:
         """The height up to which all that run hold the same block; -1 if one does not answer."""

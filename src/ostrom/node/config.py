@@ -63,8 +63,8 @@ class NodeConfig(BaseModel):
     `task` is the task's 32 bytes in hexadecimal; `data` a path or the name of a data set;
     `folder` holds what the node keeps; `listen` is where its own HTTP pages are; `announce` the URL
     under which others reach them; `peers` and `relays` are URLs; `confirmations` is in blocks;
-    `first_block` is where the task begins, if later than the contracts; `replicas` is how many nodes
-    should hold each block of the store, `workers` the threads that rate models.
+    `first_block` is where the task begins, if later than the contracts; `replicas` is how many
+    nodes should hold each block of the store, `workers` the threads that rate models.
 
     >>> NodeConfig(role=("relay",), rpc=("http://127.0.0.1:8545",), task="ab" * 32).listen
     Place(host='127.0.0.1', port=8550)

@@ -178,6 +178,8 @@ def configure(
     root.setLevel(logging.WARNING)
     logging.getLogger("ostrom").setLevel(level.upper())
     # A line for each request, with its whole URL, is theirs at "info".
-    for noisy in ("httpx", "httpcore", "urllib3", "web3", "uvicorn"):
+    for noisy in ("httpx", "httpcore", "urllib3", "web3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A warning for each malformed request, which any stranger can send.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     return handler

@@ -22,6 +22,9 @@ from ostrom.node.journal import Flight, Journal
 PATIENCE = 4
 """Blocks after which a transaction that no block took is offered with higher fees."""
 
+LOST = 16
+"""Blocks after which a transaction whose nonce another one took is forgotten."""
+
 RAISE_PERCENT = 125
 """Nodes take a replacement only where both fees rise by a tenth; an eighth is the common step."""
 
@@ -65,14 +68,24 @@ class Outbox:
         """
         acts = {f"{name} {_mark(call)}": call for name, call in wanted.items()}
         flights = self.journal.flights()
+        if not flights and not acts:
+            return []
         mined = self._mined(head, flights)
-        waiting = [one for one in flights if one.nonce not in mined]
+        next_nonce = max(self.chain.nonce(self.key.address), max(mined, default=-1) + 1)
+        rest = [one for one in flights if one.nonce not in mined]
+        self._give_up(head, [one for one in rest if one.nonce < next_nonce])
+        waiting = [one for one in rest if one.nonce >= next_nonce]
         if waiting:
             return self._again(head, waiting, acts)
-        done = {one.act for one in flights}
+        done = {one.act for one in flights if one.nonce in mined}
         free = {act: call for act, call in acts.items() if act not in done}
-        nonce = max(mined, default=-1) + 1
-        return self._first(head, free, at_least=nonce)
+        return self._first(head, free, nonce=next_nonce)
+
+    def _give_up(self, head: Block, lost: Sequence[Flight]) -> None:
+        """Forget what can no longer be mined: the key was used elsewhere with that nonce."""
+        old = [one.nonce for one in lost if head.number - one.block > self.confirmations + LOST]
+        if old:
+            self.journal.land(max(old))
 
     def _mined(self, head: Block, flights: Sequence[Flight]) -> set[int]:
         """The nonces of which a block holds a transaction; those that are deep are forgotten."""
@@ -93,23 +106,26 @@ class Outbox:
         self, head: Block, waiting: Sequence[Flight], acts: Mapping[str, Call]
     ) -> list[ContractError]:
         """Offer what waits for a block again, dearer after a while, or put another in its place."""
-        dearest = max(waiting, key=lambda one: (one.most, one.hash))
+        lowest = [one for one in waiting if one.nonce == waiting[0].nonce]
+        last = lowest[-1]
         if not acts:
             return []
-        if dearest.act in acts and head.number - dearest.block < self.patience:
+        dear = last.most * RAISE_PERCENT // 100 > FEE_MAX
+        fresh = dear or head.number - last.block < self.patience
+        if last.act in acts and fresh:
             self.counts.again += 1
-            self.chain.submit(dearest.raw)
+            for one in (last, *(one for one in waiting if one.nonce > last.nonce)):
+                self.chain.submit(one.raw)
             return []
-        self.counts.raised += 1
-        first = {dearest.act: acts[dearest.act]} if dearest.act in acts else acts
-        return self._first(head, first, at_least=waiting[0].nonce, above=dearest)
+        first = {last.act: acts[last.act]} if last.act in acts else acts
+        return self._first(head, first, nonce=last.nonce, above=last)
 
     def _first(
         self,
         head: Block,
         acts: Mapping[str, Call],
         *,
-        at_least: int,
+        nonce: int,
         above: Flight | None = None,
     ) -> list[ContractError]:
         """Send the first of the acts that the contract does not refuse."""
@@ -120,10 +136,10 @@ class Outbox:
             except ContractError as refusal:
                 refused.append(refusal)
                 continue
-            nonce = max(self.chain.nonce(self.key.address), at_least)
             fees = self.chain.fees()
-            if above is not None and above.nonce == nonce:
+            if above is not None:
                 fees = _dearer(fees, above)
+                self.counts.raised += 1
             self._launch(self._signed(act, call, nonce=nonce, gas=gas, fees=fees, head=head))
             break
         return refused
@@ -158,11 +174,11 @@ def _mark(call: Call) -> str:
 
 
 def _dearer(fees: Fees, last: Flight) -> Fees:
-    """Fees at which nodes take a replacement of `last`, up to what is reasonable.
+    """Fees at which nodes take a replacement of `last`.
 
     >>> _dearer(Fees(10, 1), Flight(0, b"", "", b"", 100, 2, 0))
     Fees(most=125, tip=3, legacy=False)
     """
-    most = max(fees.most, min(-(-last.most * RAISE_PERCENT // 100), FEE_MAX))
-    tip = max(fees.tip, min(-(-last.tip * RAISE_PERCENT // 100), most))
-    return Fees(most, most if fees.legacy else tip, fees.legacy)
+    most = max(fees.most, -(-last.most * RAISE_PERCENT // 100))
+    tip = max(fees.tip, -(-last.tip * RAISE_PERCENT // 100))
+    return Fees(most, most if fees.legacy else min(tip, most), fees.legacy)

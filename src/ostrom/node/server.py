@@ -1,6 +1,6 @@
 """The node's own HTTP pages, and the routes that its roles add: one server in a thread.
 
-GET /health   200 and one line if the node looked at the chain lately and nothing is broken, else 503
+GET /health   200 and one line if the node has seen the chain lately, else 503 and why
 GET /status   what the node knows of itself, as JSON
 GET /metrics  the same numbers for Prometheus
 

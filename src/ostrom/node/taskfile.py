@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -246,14 +245,16 @@ def units(amount: str | int, decimals: int = 18, *, least: int = 0) -> int:
     (500000, True)
     """
     try:
-        scaled = Decimal(_amount(amount)).scaleb(decimals)
+        whole, _, part = _amount(amount).partition(".")
     except ValueError as error:
         raise InputError(str(error)) from None
-    if scaled != scaled.to_integral_value():
+    part = part.rstrip("0")
+    if len(part) > decimals:
         raise InputError(f"{amount} has more than {decimals} decimals")
-    if not least <= scaled <= UNITS_MAX:
-        raise InputError(f"{amount} is too {'small' if scaled < least else 'large'} an amount")
-    return int(scaled)
+    found = int(whole or "0") * 10**decimals + int(part.ljust(decimals, "0") or "0")
+    if not least <= found <= UNITS_MAX:
+        raise InputError(f"{amount} is too {'small' if found < least else 'large'} an amount")
+    return found
 
 
 def in_tokens(amount: int, decimals: int = 18) -> str:

@@ -111,12 +111,12 @@ def open_content(
     if codec_of(cid) == "raw":
         block = _load_single(load, cid, profile=profile, max_bytes=max_bytes)
         return len(block), iter((block,))
-    reader = _Reader(load, profile)
+    reader = Reader(load, profile)
     links = decode_node(reader.verified(cid, reader.node_bytes_max), cid)
     size = sum(link.size for link in links)
     if size > max_bytes:
         raise ContentTooLarge(f"content {cid} claims {size} bytes; at most {max_bytes} are allowed")
-    height = _height(size, profile)
+    height = height_of(size, profile)
     reader.check_shape(cid, links, height)
     return size, reader.leaves(links, height - 1)
 
@@ -126,10 +126,18 @@ def _load_single(load: LoadBlock, cid: Cid, *, profile: Profile, max_bytes: int)
     block = load(cid, limit)
     if len(block) > limit == max_bytes:
         raise ContentTooLarge(f"content {cid} has more than the allowed {max_bytes} bytes")
-    return _assert_verified(cid, block, limit)
+    return verify_block(cid, block, limit)
 
 
-def _assert_verified(cid: Cid, block: bytes, limit: int) -> bytes:
+def verify_block(cid: Cid, block: bytes, limit: int) -> bytes:
+    """`block` itself if it has at most `limit` bytes and the hash that `cid` names.
+
+    Raises:
+        CorruptContent: it has more bytes, or another hash.
+
+    >>> verify_block(cid_of(b"alice"), b"alice", 256)
+    b'alice'
+    """
     if len(block) > limit:
         raise CorruptContent(f"block {cid} is corrupt: it has more than {limit} bytes")
     if sha256(block) != digest_of(cid):
@@ -139,7 +147,7 @@ def _assert_verified(cid: Cid, block: bytes, limit: int) -> bytes:
     return block
 
 
-def _height(size: int, profile: Profile) -> int:
+def height_of(size: int, profile: Profile) -> int:
     """How many levels of nodes stand above the leaves of `size` bytes of content."""
     height, capacity = 0, profile.chunk_bytes
     while capacity < size:
@@ -147,17 +155,32 @@ def _height(size: int, profile: Profile) -> int:
     return height
 
 
+def block_bytes_max(profile: Profile) -> int:
+    """More bytes than this no block of the profile has, be it a leaf or a node.
+
+    >>> block_bytes_max(PROFILES["unixfs-v1-2025"])
+    1048576
+    """
+    return max(profile.chunk_bytes, _node_bytes_max(profile))
+
+
+def _node_bytes_max(profile: Profile) -> int:
+    return LINK_BYTES_MAX * (profile.links_max + 1)
+
+
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
+    """Reads the blocks of a tree, each verified by its hash and against its place."""
+
     load: LoadBlock
     profile: Profile
 
     @property
     def node_bytes_max(self) -> int:
-        return LINK_BYTES_MAX * (self.profile.links_max + 1)
+        return _node_bytes_max(self.profile)
 
     def verified(self, cid: Cid, limit: int) -> bytes:
-        return _assert_verified(cid, self.load(cid, limit), limit)
+        return verify_block(cid, self.load(cid, limit), limit)
 
     def check_shape(self, cid: Cid, links: tuple[Link, ...], height: int) -> None:
         """The children of a node `height` levels above the leaves are as `build` makes them."""
@@ -176,11 +199,12 @@ class _Reader:
     def leaves(self, links: tuple[Link, ...], height: int) -> Iterator[bytes]:
         for link in links:
             if height == 0:
-                yield self._leaf(link)
+                yield self.leaf(link)
             else:
-                yield from self.leaves(self._node(link, height), height - 1)
+                yield from self.leaves(self.node(link, height)[1], height - 1)
 
-    def _leaf(self, link: Link) -> bytes:
+    def leaf(self, link: Link) -> bytes:
+        """The block of a leaf."""
         block = self.verified(link.cid, self.profile.chunk_bytes)
         if not len(block) == link.size == link.total:
             raise CorruptContent(
@@ -189,20 +213,22 @@ class _Reader:
             )
         return block
 
-    def _node(self, link: Link, height: int) -> tuple[Link, ...]:
+    def node(self, link: Link, height: int) -> tuple[bytes, tuple[Link, ...]]:
+        """The block of a node `height` levels above the leaves, and its children."""
         block = self.verified(link.cid, self.node_bytes_max)
         links = decode_node(block, link.cid)
-        found = sum(child.size for child in links), _total(links, block)
+        found = sum(child.size for child in links), total_of(links, block)
         if found != (link.size, link.total):
             raise CorruptContent(
                 f"block {link.cid} is corrupt: below it are {found[0]} bytes ({found[1]} stored), "
                 f"its parent claims {link.size} ({link.total})"
             )
         self.check_shape(link.cid, links, height)
-        return links
+        return block, links
 
 
-def _total(links: tuple[Link, ...], block: bytes) -> int:
+def total_of(links: tuple[Link, ...], block: bytes) -> int:
+    """The bytes of a node's block and of all blocks below it, repeated ones counted again."""
     return len(block) + sum(link.total for link in links)
 
 
@@ -236,7 +262,7 @@ class _Builder:
         block = encode_node(links)
         cid = cid_from_digest(sha256(block), "dag-pb")
         yield cid, block
-        parent = Link(cid, sum(link.size for link in links), _total(links, block))
+        parent = Link(cid, sum(link.size for link in links), total_of(links, block))
         yield from self._add(parent, level + 1)
 
 

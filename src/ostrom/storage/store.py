@@ -28,7 +28,8 @@ class Store(ABC):
 
     def __init__(self, profile: str = DEFAULT_PROFILE) -> None:
         self.profile = profile
-        self._profile = profile_named(profile)
+        self.layout = profile_named(profile)
+        """What the profile named `profile` fixes."""
 
     def put(self, data: bytes | BinaryIO) -> Cid:
         """Store content and return its CID; a block that is damaged here is repaired.
@@ -39,7 +40,7 @@ class Store(ABC):
         >>> MemoryStore().put(b"")
         'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku'
         """
-        for cid, block in build(data, self._profile):
+        for cid, block in build(data, self.layout):
             self.write_block(cid, block)
         return cid
 
@@ -87,7 +88,7 @@ class Store(ABC):
 
     def _open(self, cid: str, max_bytes: int) -> tuple[int, Iterator[bytes]]:
         return open_content(
-            self.read_block, parse_cid(cid), profile=self._profile, max_bytes=max_bytes
+            self.read_block, parse_cid(cid), profile=self.layout, max_bytes=max_bytes
         )
 
     @abstractmethod

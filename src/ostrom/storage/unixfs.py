@@ -41,9 +41,9 @@ def encode_node(links: Sequence[Link]) -> bytes:
     >>> len(encode_node([Link(cid_from_digest(bytes(32)), size=256, total=256)]))
     55
     """
-    sizes = b"".join(_BLOCK_SIZE + _varint(link.size) for link in links)
-    data = _FILE + _FILE_SIZE + _varint(sum(link.size for link in links)) + sizes
-    return b"".join(_encode_link(link) for link in links) + _DATA + _prefixed(data)
+    sizes = b"".join(_BLOCK_SIZE + varint(link.size) for link in links)
+    data = _FILE + _FILE_SIZE + varint(sum(link.size for link in links)) + sizes
+    return b"".join(_encode_link(link) for link in links) + _DATA + prefixed(data)
 
 
 def decode_node(block: bytes, cid: Cid) -> tuple[Link, ...]:
@@ -132,14 +132,24 @@ def _parse_sizes(cursor: _Cursor) -> list[int]:
 
 
 def _encode_link(link: Link) -> bytes:
-    body = _HASH + cid_to_bytes(link.cid) + _EMPTY_NAME + _TOTAL + _varint(link.total)
-    return _LINK + _prefixed(body)
+    body = _HASH + cid_to_bytes(link.cid) + _EMPTY_NAME + _TOTAL + varint(link.total)
+    return _LINK + prefixed(body)
 
 
-def _prefixed(data: bytes) -> bytes:
-    return _varint(len(data)) + data
+def prefixed(data: bytes) -> bytes:
+    """`data` after its length.
+
+    >>> prefixed(b"alice")
+    b'\x05alice'
+    """
+    return varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number in base 128, the low digits first (https://github.com/multiformats/unsigned-varint).
+
+    >>> varint(300).hex()
+    'ac02'
+    """
     low, rest = value & 0x7F, value >> 7
-    return bytes((low | 0x80,)) + _varint(rest) if rest else bytes((low,))
+    return bytes((low | 0x80,)) + varint(rest) if rest else bytes((low,))

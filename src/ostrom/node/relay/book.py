@@ -94,9 +94,7 @@ class Book:
         StoreError: the file cannot be read or written.
     """
 
-    def __init__(
-        self, path: Path, about: Mapping[str, str], *, connect: Connect = connect
-    ) -> None:
+    def __init__(self, path: Path, about: Mapping[str, str], *, connect: Connect = connect) -> None:
         self.path = path
         self._lock = Lock()
         with _faults_of(path):
@@ -157,11 +155,18 @@ class Book:
         rows = self._run(f"SELECT {_ENTRY} FROM messages WHERE {_HERE}", slot)
         return _entry(rows[0]) if rows else None
 
-    def keep(self, slot: Slot, content: Digest, data: bytes, *, now: int) -> Kept:
-        """Take a message into its slot, if that is free; it is on the disk when this returns."""
+    def keep(
+        self, slot: Slot, content: Digest, data: bytes, *, now: int, instead: Entry | None = None
+    ) -> Kept:
+        """Take a message into its slot, if that is free or still holds the one that it replaces.
+
+        It is on the disk when this returns.
+        """
         with self._changing():
             found = self._find(slot)
-            if found is not None:
+            if found is not None and found == instead:
+                self._run(f"DELETE FROM messages WHERE {_HERE}", slot)
+            elif found is not None:
                 return Kept.SAME if found.content == content else Kept.OTHER
             row = (*slot, content, data, now)
             self._run(f"INSERT INTO messages VALUES ({', '.join('?' * 6)}, NULL, 0, NULL)", row)
@@ -221,8 +226,16 @@ class Book:
         """A batch is over; what was `refused`, and why, is never carried again."""
         with self._changing():
             self._run("UPDATE batches SET open = 0 WHERE id = ?", (batch,))
-            for slot, reason in (refused or {}).items():
-                self._run(f"UPDATE messages SET refused = ? WHERE {_HERE}", (reason, *slot))
+            self._refuse(refused or {})
+
+    def refuse(self, refused: Mapping[Slot, str]) -> None:
+        """Never carry these again."""
+        with self._changing():
+            self._refuse(refused)
+
+    def _refuse(self, refused: Mapping[Slot, str]) -> None:
+        for slot, reason in refused.items():
+            self._run(f"UPDATE messages SET refused = ? WHERE {_HERE}", (reason, *slot))
 
     def drop(self, slots: Collection[Slot]) -> None:
         """Free slots, so that another message may take them."""

@@ -91,9 +91,7 @@ class RevealMessage:
     @property
     def commitment(self) -> Digest:
         """The commitment that this opens."""
-        return update_commitment(
-            self.task, self.round, trainer=self.trainer, opening=self.opening
-        )
+        return update_commitment(self.task, self.round, trainer=self.trainer, opening=self.opening)
 
 
 @dataclass(frozen=True)
@@ -253,9 +251,7 @@ def signature_of(message: CommitMessage | JoinMessage | RegistrationMessage) -> 
 
 def commit_message(place: Place, task_id: Digest, action: Commit, key: Key) -> bytes:
     """The bytes with which the trainer `key` hands its commitment to a relay."""
-    digest = commit_digest(
-        place.domain, task_id, round=action.round, commitment=action.commitment
-    )
+    digest = commit_digest(place.domain, task_id, round=action.round, commitment=action.commitment)
     signed = key.sign(digest)
     return encode_message(
         CommitMessage(

@@ -44,9 +44,7 @@ def has_passed(steps: int, state: TaskState, now: int, *, since: int | None = No
     return (now - start) * STEPS >= length * steps
 
 
-def is_time(
-    state: TaskState, now: int, *, waiting: int, missing: int, last: int | None
-) -> bool:
+def is_time(state: TaskState, now: int, *, waiting: int, missing: int, last: int | None) -> bool:
     """True if a relay should send what waits.
 
     A full batch goes at once, and so does what waits once nobody is `missing`. Else the first goes

@@ -1,0 +1,223 @@
+"""The loop of a node: look at the chain, say how it went, wait, look again.
+
+An error is either one that waiting mends (the chain cannot be reached, content is not to be had) or
+the end of the process, with a line and a code of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from ostrom.errors import InputError, LedgerError, OstromError, StoreError
+from ostrom.node.server import Board
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS_MAX = 60.0
+
+
+class Ending(IntEnum):
+    """Why a node ended; the process's exit code."""
+
+    STOPPED = 0
+    BROKEN = 1
+    SETTINGS = 2
+    DISK_FULL = 3
+    DAMAGED = 4
+    IN_USE = 5
+
+
+class Stop(OstromError):
+    """What waiting does not mend: the ending, and one line for the user."""
+
+    def __init__(self, ending: Ending, line: str) -> None:
+        self.ending, self.line = ending, line
+        super().__init__(line)
+
+
+class Agent(Protocol):
+    """What the process drives."""
+
+    def poll(self) -> None:
+        """Look at the chain once and do what is due."""
+
+    def status(self) -> Mapping[str, object]:
+        """What a person wants to know."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNUSABLE = frozenset({errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def diagnose(error: BaseException) -> Stop | None:
+    """Why the node must end because of this error, or None where it should try again later.
+
+    >>> diagnose(LedgerError("the node does not answer")) is None
+    True
+    >>> diagnose(OSError(errno.ENOSPC, "No space left on device")).ending.name
+    'DISK_FULL'
+    """
+    causes = list(_chain(error))
+    for one in causes:
+        if isinstance(one, Stop):
+            return one
+        if getattr(one, "errno", None) in FULL or _code(one) == sqlite3.SQLITE_FULL:
+            return Stop(Ending.DISK_FULL, f"the disk is full: {error}; make room and start again")
+    if isinstance(error, InputError):
+        return Stop(Ending.SETTINGS, str(error))
+    if any(isinstance(one, sqlite3.Error) for one in causes):
+        return Stop(Ending.DAMAGED, f"the journal cannot be used: {error}")
+    if any(isinstance(one, OSError) and _is_ours(one) for one in causes):
+        return Stop(Ending.DAMAGED, f"the node's folder cannot be used: {error}")
+    if isinstance(error, (LedgerError, StoreError)):
+        return None
+    return Stop(Ending.BROKEN, f"a fault in the program: {type(error).__name__}: {error}")
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code, 0 where it is no error of SQLite's."""
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def _is_ours(error: OSError) -> bool:
+    """True for a fault of a file, as opposed to one of a connection."""
+    return error.errno in _UNUSABLE and error.filename is not None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, what caused it, and what caused that."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__ or one.__context__
+
+
+@dataclass
+class Pace:
+    """How long to wait before the next look, in seconds.
+
+    After good looks `every`; after bad ones twice as long each time, at most `most`, and shaken by
+    up to a half so that nodes do not all ask at once.
+    """
+
+    every: float
+    most: float = WAIT_SECONDS_MAX
+    draw: Callable[[], float] = random.SystemRandom().random
+    _bad: int = 0
+
+    def good(self) -> float:
+        """After a look that went well."""
+        self._bad = 0
+        return self.every
+
+    def bad(self) -> float:
+        """After one that did not.
+
+        >>> pace = Pace(1, draw=lambda: 0.5)
+        >>> [pace.bad() for _ in range(8)]
+        [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+        """
+        self._bad = min(self._bad + 1, 32)
+        wait = min(self.every * float(1 << self._bad), max(self.most, self.every))
+        return wait * (0.5 + self.draw())
+
+
+@dataclass
+class Looking:
+    """The loop: look, say how it went, wait."""
+
+    agent: Agent
+    board: Board
+    pace: Pace
+    stop: threading.Event
+    polls: int = 0
+    errors: dict[str, int] = field(default_factory=lambda: {"chain": 0, "store": 0})
+    refusals: int = 0
+    deepest: int = 0
+    _reorganised: int = 0
+    _said: str = ""
+
+    def run(self) -> Ending:
+        """Look until told to stop.
+
+        Raises:
+            Stop: the node must end.
+        """
+        while not self.stop.is_set():
+            self.stop.wait(self._look())
+        return Ending.STOPPED
+
+    def _look(self) -> float:
+        """One look; how long to wait after it."""
+        began = self.board.clock()
+        self.polls += 1
+        try:
+            self.agent.poll()
+        except Exception as error:
+            return self._failed(error)
+        status = self._status() | {"poll_took": round(self.board.clock() - began, 3)}
+        self.board.looked(status)
+        self._tell(status)
+        return self.pace.good()
+
+    def _failed(self, error: Exception) -> float:
+        ending = diagnose(error)
+        if ending is not None:
+            self.board.failed(ending.line)
+            raise ending from error
+        self.errors["chain" if isinstance(error, LedgerError) else "store"] += 1
+        self.board.failed(str(error), self._status())
+        wait = self.pace.bad()
+        log.warning("%s; looking again in %.0f s", error, wait)
+        self._said = ""
+        return wait
+
+    def _status(self) -> dict[str, object]:
+        """The agent's status with the loop's own counts."""
+        status = dict(self.agent.status())
+        refused = status.get("refused")
+        self.refusals += len(refused) if isinstance(refused, list) else 0
+        vanished = status.get("reorganised")
+        if isinstance(vanished, int):
+            depth, self._reorganised = vanished - self._reorganised, vanished
+            self.deepest = max(self.deepest, depth)
+            if depth > 0:
+                log.warning("the chain took %d blocks back", depth, extra={"depth": depth})
+        counts = {"polls": self.polls, "poll_errors": dict(self.errors)}
+        return {**status, **counts, "refused_total": self.refusals, "deepest": self.deepest}
+
+    def _tell(self, status: Mapping[str, object]) -> None:
+        """Log a change of round or phase, and faults that are new."""
+        line = "{round} {phase} {fault} {notice} {refused}".format_map(_Absent(status))
+        if line == self._said:
+            return
+        self._said = line
+        names = ("round", "phase", "block")
+        about = {name: status[name] for name in names if name in status}
+        log.info("looked at the chain", extra=about)
+        for name in ("fault", "notice"):
+            if status.get(name):
+                log.warning("%s", status[name], extra=about)
+        refused = status.get("refused")
+        for refusal in refused if isinstance(refused, list) else []:
+            log.warning("%s", refusal, extra=about)
+
+
+class _Absent(dict[str, object]):
+    """A mapping that has nothing to say of what it lacks."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
