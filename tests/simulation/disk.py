@@ -100,6 +100,9 @@ class SimDisk:
         Nothing that a ghost does reaches the disk.
         """
         left: dict[str, SimFile] = {}
+        for name, file in self._mounted.deleted.items():
+            if tear and self._dice.random() < 0.5:
+                left[name] = SimFile(bytearray(file.sure), bytearray(file.sure), named=True)
         for name, file in self._mounted.files.items():
             kept = file.after_crash(self._dice) if tear else file.intact()
             if kept is not None:
@@ -107,6 +110,16 @@ class SimDisk:
         self._mounted.cut_off()
         self._ghosts.append(self._mounted)
         self._mounted = _Mounted(self, left)
+
+    def copy(self) -> SimDisk:
+        """Another disk with only what is sure: the worst that a power cut can leave."""
+        other = SimDisk(Random(0))
+        for name, file in {**self._mounted.files, **self._mounted.deleted}.items():
+            if file.named:
+                other._mounted.files[name] = SimFile(
+                    bytearray(file.sure), bytearray(file.sure), named=True
+                )
+        return other
 
     def bury(self) -> None:
         """Close what ended processes left open; not from within one."""
@@ -169,6 +182,8 @@ class _Mounted(apsw.VFS):
     def __init__(self, disk: SimDisk, files: dict[str, SimFile]) -> None:
         self.name = f"simulated {next(_numbers)}"
         self.files = files
+        self.deleted: dict[str, SimFile] = {}
+        """What is gone but would be there again after a power cut."""
         self.connections: list[apsw.Connection] = []
         self._disk: SimDisk | None = disk
         super().__init__(self.name, base="")
@@ -196,8 +211,11 @@ class _Mounted(apsw.VFS):
 
     def xDelete(self, name: str, sync_directory: bool) -> None:
         self.changing("delete")
-        # SQLite asks for the directory to be synchronised wherever it relies on it.
-        self.files.pop(name, None)
+        file = self.files.pop(name, None)
+        if sync_directory:
+            self.deleted.clear()
+        elif file is not None and file.named:
+            self.deleted[name] = file
 
     def xRandomness(self, count: int) -> bytes:
         return bytes(range(7, 7 + min(count, 200))).ljust(count, b"\1")

@@ -66,7 +66,8 @@ class Machine:
             self.agent.poll()
             self._note(self.agent.fault)
         except Crash:
-            self.end(tear=self._faults.strikes("crash tears the disk", self.name))
+            if self.agent is not None or self._faults.on:
+                self.end()
             return False
         except (LedgerError, StoreError) as error:
             self._note(f"{type(error).__name__}: {error}")

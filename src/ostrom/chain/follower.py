@@ -18,7 +18,7 @@ from ostrom.protocol import TaskState, replay
 from ostrom.types import Digest, Logged
 
 KEPT = 96
-"""How many blocks' states are kept; a deeper reorganisation is read from the task's first block."""
+"""Deeper than any chain reorganises, and not deeper than the states that its nodes keep (128)."""
 
 SPAN = 2_000
 """Blocks in one request for old events."""
@@ -45,6 +45,7 @@ class Follower:
     Args:
         confirmations: blocks that must stand on a block before a node acts on what it says. A
             chain whose blocks are final at once needs none.
+        kept: blocks whose states are kept; a deeper reorganisation is read from `first` again.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Follower:
         *,
         first: int = 0,
         confirmations: int = 0,
+        kept: int = KEPT,
     ) -> None:
         self._chain, self._training, self._task_id = chain, training, task_id
-        self._first, self._confirmations = first, confirmations
-        self._line: deque[tuple[Block, TaskState]] = deque(maxlen=KEPT + confirmations)
+        self._first, self._confirmations, self._kept = first, confirmations, kept
+        self._line: deque[tuple[Block, TaskState]] = deque(maxlen=kept + confirmations)
 
     def look(self) -> View:
         """The newest view.
@@ -109,7 +111,7 @@ class Follower:
 
     def _begin(self, head: Block) -> None:
         """Read the old blocks by range, up to where blocks may still vanish."""
-        last = max(min(self._first, head.number), head.number - KEPT)
+        last = max(min(self._first, head.number), head.number - self._kept)
         state = TaskState(task_id=self._task_id)
         for first in range(self._first, last + 1, SPAN):
             logs = self._chain.logs(first, min(first + SPAN - 1, last))

@@ -10,18 +10,19 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from ostrom.chain.answers import MinedReceipt
 from ostrom.chain.artifacts import encode_call
 from ostrom.chain.client import Fees
 from ostrom.chain.ledger import NOWHERE, Call, Receipt
-from ostrom.chain.refusals import Underpriced, Unreachable
+from ostrom.chain.refusals import Unreachable
 from ostrom.chain.rpc_client import RpcClient, message_of
 from ostrom.chain.transport import REQUEST_SECONDS_MAX
 from ostrom.chain.wallet import Key
 from ostrom.codec import keccak
-from ostrom.errors import LedgerError
+from ostrom.errors import ContractError, LedgerError
 from ostrom.types import Address, Digest, Logged
 
 POLL_SECONDS = 0.1
@@ -99,8 +100,8 @@ class RpcLedger:
         Raises:
             ContractError: a contract refuses the call; nothing was sent, or it failed in its block.
             Unsettled: no block held it in time; the message names what may still be mined.
-            LedgerError: the node cannot be reached or does not take the call; nothing was sent, or
-                nothing of it can be mined any more.
+            LedgerError: the node cannot be reached or does not take the call, and nothing was
+                sent; or the transaction failed in its block.
             KeyboardInterrupt: interrupted; the message names what may still be mined.
         """
         calldata = encode_call(call)
@@ -110,10 +111,7 @@ class RpcLedger:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(flight.described("interrupted")) from None
         if not found.mined.ok:
-            # The state changed between estimate and block; ask there for the reason.
-            message = message_of(call, calldata) | {"from": key.address}
-            self.client.request("eth_call", message, hex(found.mined.block))
-            raise LedgerError(f"transaction 0x{found.transaction.hex()} failed in its block")
+            raise self._reason(found, message_of(call, calldata) | {"from": key.address})
         return self._receipt(found, calldata=len(calldata))
 
     def call(self, call: Call) -> Any:
@@ -163,10 +161,10 @@ class RpcLedger:
     def _landed(self, flight: _Flight) -> MinedReceipt:
         """Offer a transaction until a block holds it, deep enough."""
         deadline = clock.monotonic() + self._receipt_seconds_max
-        pause, offered, raised = POLL_SECONDS, -OFFER_SECONDS, clock.monotonic()
+        pause, offered, raised = POLL_SECONDS, -inf, clock.monotonic()
         while True:
-            if clock.monotonic() - raised >= self._raise_seconds and flight.rise():
-                offered, raised = -OFFER_SECONDS, clock.monotonic()
+            if clock.monotonic() - raised >= self._raise_seconds and self._rise(flight):
+                offered, raised = -inf, clock.monotonic()
             if clock.monotonic() - offered >= OFFER_SECONDS and not flight.found:
                 offered = clock.monotonic()
                 self._offer(flight)
@@ -174,10 +172,8 @@ class RpcLedger:
             if done is not None:
                 return done
             if clock.monotonic() + pause >= deadline:
-                raise Unsettled(
-                    flight.described(f"no block held it within {self._receipt_seconds_max} s"),
-                    flight.hashes,
-                )
+                what = f"not settled within {self._receipt_seconds_max} s"
+                raise Unsettled(flight.described(what), flight.hashes)
             clock.sleep(pause)
             pause = min(1.5 * pause, POLL_SECONDS_MAX)
 
@@ -185,22 +181,26 @@ class RpcLedger:
         """Hand in the newest form of a transaction; errors that leave a doubt are remembered.
 
         Raises:
-            LedgerError: the node refuses it for good, and holds no form of it.
+            LedgerError: the node refuses the very first offer, and does not hold it.
         """
+        first = not flight.offered
+        flight.offered = True
         try:
             self.client.submit(flight.forms[-1])
-        except (Unreachable, Underpriced) as error:
+        except Unreachable as error:
             flight.trouble = str(error)
-            first = not flight.taken and isinstance(error, Underpriced)
-            if first and not self._holds(flight):
-                raise
         except LedgerError as error:
             flight.trouble = str(error)
-            if not flight.taken and not self._holds(flight):
+            if first and not self._holds(flight):
                 raise
         else:
             flight.trouble = ""
-            flight.taken = True
+
+    def _rise(self, flight: _Flight) -> bool:
+        try:
+            return flight.rise(self.client.fees())
+        except LedgerError:
+            return flight.rise(flight.fees)
 
     def _holds(self, flight: _Flight) -> bool:
         """True if the node holds a form of the transaction, or cannot say: then it may."""
@@ -216,6 +216,7 @@ class RpcLedger:
             flight.found = any(each is not None for each in receipts)
             for each in receipts:
                 if each is not None and self._is_deep(each):
+                    self.client.time_of(each.mined.block_hash)  # known from now on
                     return each
         except LedgerError as error:
             flight.trouble = str(error)
@@ -225,6 +226,16 @@ class RpcLedger:
         if not self._confirmations:
             return True
         return self.client.head().number - found.mined.block >= self._confirmations
+
+    def _reason(self, found: MinedReceipt, message: Mapping[str, object]) -> LedgerError:
+        """Why a transaction failed: the state changed between the estimate and its block."""
+        try:
+            self.client.request("eth_call", message, hex(found.mined.block))
+        except ContractError as refusal:
+            return refusal
+        except LedgerError:
+            pass
+        return LedgerError(f"transaction 0x{found.transaction.hex()} failed in its block")
 
     def _receipt(self, found: MinedReceipt, *, calldata: int) -> Receipt:
         return Receipt(
@@ -245,7 +256,7 @@ class _Flight:
     sign: Callable[[Fees], bytes]
     fees: Fees
     forms: list[bytes] = field(default_factory=list)
-    taken: bool = False
+    offered: bool = False
     found: bool = False
     trouble: str = ""
 
@@ -257,7 +268,7 @@ class _Flight:
         """The hash of every form, the newest first."""
         return [keccak(form) for form in reversed(self.forms)]
 
-    def rise(self) -> bool:
+    def rise(self, market: Fees) -> bool:
         """Sign once more with fees at which nodes take a replacement; False where that is enough.
 
         Geth and others ask for a tenth more in both fees; an eighth is the common step.
@@ -265,15 +276,16 @@ class _Flight:
         if self.found or len(self.forms) > RAISES_MAX:
             return False
         most, tip = (-(-each * 9 // 8) for each in (self.fees.most, self.fees.tip))
-        self.fees = Fees(most, tip, self.fees.legacy)
+        self.fees = Fees(max(most, market.most), max(tip, market.tip), self.fees.legacy)
         self.forms.append(self.sign(self.fees))
         return True
 
     def described(self, why: str) -> str:
         """One line that says what may still be mined."""
         names = " or ".join(f"0x{each.hex()}" for each in self.hashes)
+        state = "a block holds it that may still vanish" if self.found else "it may still be mined"
         trouble = f"; the last trouble: {self.trouble}" if self.trouble else ""
-        return f"transaction {names}: {why}; it may still be mined{trouble}"
+        return f"transaction {names}: {why}; {state}{trouble}"
 
 
 def _fee_fields(fees: Fees) -> dict[str, object]:

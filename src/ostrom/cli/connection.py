@@ -225,11 +225,25 @@ def open_session(
         InputError: what was given cannot be used.
         LedgerError: the chain cannot be reached or holds other contracts.
     """
-    from ostrom.chain.keystore import address_of
-
     connection = connect(rpc, deployment)
-    need_gas(connection.ledger, keystore)
-    return Session(connection, open_key(keystore, passphrase_file))
+    key = open_key(keystore, passphrase_file)
+    need_gas(connection.ledger, key.address)
+    return Session(connection, key)
+
+
+def need_gas(ledger: RpcLedger, account: Address) -> None:
+    """Refuse before the first transaction where the account has nothing and gas costs something.
+
+    Raises:
+        InputError: that is so.
+    """
+    if int(ledger.request("eth_getBalance", account, "latest"), 16) == 0 and gas_price(ledger):
+        raise no_gas(ledger, account)
+
+
+def gas_price(ledger: RpcLedger) -> int:
+    """What a unit of gas costs now, in wei."""
+    return int(ledger.request("eth_gasPrice"), 16)
 
 
 def task_digest(text: str) -> Digest:

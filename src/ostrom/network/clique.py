@@ -32,7 +32,7 @@ BASE_FEE_WEI = 10**9
 TIP_WEI_MIN = 10**8
 """A client passes a transaction on to its peers only with this tip."""
 
-READY_SECONDS_MAX = 40.0
+READY_SECONDS_MAX = 90.0
 
 @dataclass(frozen=True)
 class Genesis:
@@ -189,7 +189,7 @@ class Clique:
             "port": sealer.peer_port,
             "minPeers": 1,
             "logFile": "false",
-            "logLevel": "debug",
+            "logLevel": "info",
         }
         flags = ["--rpc", "--mine", "--discDns=false"]
         flags += ["--bootnodes", ",".join(known)] if known else ["--isSingleNode"]

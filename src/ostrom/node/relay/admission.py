@@ -40,7 +40,7 @@ from ostrom.protocol import TaskState
 from ostrom.types import Address, Digest, Role
 
 Ask: TypeAlias = Callable[[Call], Any]
-"""What the contract answers at the head; it raises ContractError and LedgerError as a ledger does."""
+"""What the contract answers at the head; it raises what a ledger's `call` does."""
 
 JOINS_MAX = 50
 """Joins in one transaction: about twelve million gas."""
@@ -61,6 +61,7 @@ class Joins:
 
     kind: ClassVar[str] = "join"
     batch_max: ClassVar[int] = JOINS_MAX
+    at_once_max: ClassVar[int] = JOINS_MAX
     in_rounds: ClassVar[bool] = False
 
     def slot(self, message: JoinMessage) -> Slot:
@@ -113,9 +114,10 @@ class Joins:
 
     def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
         """True once they fill the seats or a transaction, or the first has waited for a while."""
-        if not queue.waiting:
+        seats = _seats_left(state) - len(queue.under_way)
+        if not queue.waiting or seats <= 0:
             return False
-        if len(queue.waiting) >= min(JOINS_MAX, _seats_left(state) - len(queue.under_way)):
+        if len(queue.waiting) >= min(JOINS_MAX, seats):
             return True
         oldest = min(one.taken_at for one in queue.waiting)
         return (now - oldest) * STEPS >= state.rules.join_time
@@ -137,6 +139,7 @@ class Registrations:
 
     kind: ClassVar[str] = "registration"
     batch_max: ClassVar[int] = 1
+    at_once_max: ClassVar[int] = REGISTRATIONS_MAX
     in_rounds: ClassVar[bool] = False
 
     def slot(self, message: RegistrationMessage) -> Slot:

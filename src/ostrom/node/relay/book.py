@@ -1,8 +1,8 @@
 """The messages that a relay has taken, written down before it says so.
 
 One SQLite file for one task. A message stands in a slot (its kind, its round, its account), and a
-slot takes one message: the first. A batch is what one transaction carries; once formed, it keeps its
-number and its messages, so that a relay that is killed goes on with the same batches.
+slot takes one message: the first. A batch is what one transaction carries; once formed, it keeps
+its number and its messages, so that a relay that is killed goes on with the same batches.
 
 SQLite: https://www.sqlite.org/atomiccommit.html
 """
@@ -220,7 +220,10 @@ class Book:
             rows = self._run(
                 "SELECT id, kind, number, formed_at FROM batches WHERE open ORDER BY id"
             )
-            return [Formed(*row, tuple(self._entries("batch = ?", row[:1]))) for row in rows]
+            return [
+                Formed(id, kind, number, formed_at, tuple(self._entries("batch = ?", (id,))))
+                for id, kind, number, formed_at in rows
+            ]
 
     def close_batch(self, batch: int, refused: Mapping[Slot, str] | None = None) -> None:
         """A batch is over; what was `refused`, and why, is never carried again."""

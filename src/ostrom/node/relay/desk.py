@@ -1,8 +1,8 @@
 """The relay: takes signed messages and says which transactions carry them.
 
-Pure but for its book: no clock, no network, no threads of its own. `now` is chain time. Whoever runs
-it hands in what arrives (`accept`), sends what is due (`due`) and says what became of it (`mined`,
-`lost`); all of it may be done twice.
+Pure but for its book: no clock, no network, no threads of its own. `now` is chain time. Whoever
+runs it hands in what arrives (`accept`), sends what is due (`due`) and says what became of it
+(`mined`, `lost`); all of it may be done twice.
 
 What a relay can do wrong is to carry nothing. It cannot forge, because the contract checks every
 signature and opening; it cannot copy, because a commitment opens for its author alone; and what it
@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ostrom.chain.artifacts import artifact
+from ostrom.chain.artifacts import CONTRACTS, artifact
+from ostrom.chain.contracts import Registry
 from ostrom.chain.ledger import Call
 from ostrom.errors import CodecError
 from ostrom.node.relay.admission import Ask, Joins, Registrations
@@ -88,7 +89,9 @@ class Relay:
         """The kinds of messages that it carries."""
         return tuple(self._lanes)
 
-    def accept(self, data: bytes, state: TaskState, now: int) -> Receipt:
+    def accept(
+        self, data: bytes, state: TaskState, now: int, *, kind: str | None = None
+    ) -> Receipt:
         """Look at what arrived, and take it if it can be carried.
 
         Once this says 202 the message is on the disk. Any other answer has changed nothing.
@@ -97,6 +100,7 @@ class Relay:
             data: the bytes of a message, from anybody.
             state: the task at the head of the chain.
             now: the head's time in Unix seconds.
+            kind: what the message must be, where its address says so.
 
         Raises:
             StoreError: the book cannot be written; nothing was taken.
@@ -107,6 +111,8 @@ class Relay:
             message = decode_message(data)
         except CodecError as error:
             return receipt(MALFORMED, str(error))
+        if kind not in (None, kind_of(message)):
+            return receipt(MALFORMED, f"this is a {kind_of(message)}, not a {kind}")
         return self._elsewhere(message, state) or self._taken(message, data, state, now)
 
     def _elsewhere(self, message: Message, state: TaskState) -> Receipt | None:
@@ -162,37 +168,41 @@ class Relay:
             return []
         # The last round stays: a reorganisation may bring it back.
         self._book.forget_rounds(state.number - 1)
-        for formed in self._book.open_batches():
-            if self._lanes[formed.kind].is_over(formed, state, now):
-                self._book.close_batch(formed.id)
-        for lane in self._lanes.values():
-            self._form(lane, state, now)
-        return [self._batch(formed) for formed in self._book.open_batches()]
+        under_way = [one for one in self._book.open_batches() if not self._is_over(one, state, now)]
+        formed = [self._form(lane, under_way, state, now) for lane in self._lanes.values()]
+        return [
+            self._batch(one) for one in (self._book.open_batches() if any(formed) else under_way)
+        ]
 
-    def _form(self, lane: Lane[Any], state: TaskState, now: int) -> None:
+    def _is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
+        """Close the batch if nothing more is to be expected of it."""
+        lane = self._lanes.get(formed.kind)
+        if lane is not None and not lane.is_over(formed, state, now):
+            return False
+        self._book.close_batch(formed.id)
+        return True
+
+    def _form(
+        self, lane: Lane[Any], under_way: Sequence[Formed], state: TaskState, now: int
+    ) -> bool:
         """Put what waits into batches, if it is time."""
         number = state.number if lane.in_rounds else 0
-        queue = self._queue(lane, number, state)
+        queue = self._queue(lane, number, under_way, state)
         if not lane.is_due(queue, state, now):
-            return
-        ready = self._ready(lane, queue.waiting, state)
+            return False
+        ready = self._ready(lane, queue.waiting[: lane.at_once_max], state)
         for first in range(0, len(ready), lane.batch_max):
             self._book.form(ready[first : first + lane.batch_max], now=now)
+        return bool(ready)
 
-    def _queue(self, lane: Lane[Any], number: int, state: TaskState) -> Queue:
+    def _queue(
+        self, lane: Lane[Any], number: int, under_way: Sequence[Formed], state: TaskState
+    ) -> Queue:
         waiting = self._book.waiting(lane.kind, number)
         able = [one for one in waiting if one.tries < TRIES_MAX and lane.is_open(one.slot, state)]
-        return Queue(
-            able,
-            under_way=self._under_way(lane.kind, number),
-            last=self._book.last_formed(lane.kind, number),
-        )
-
-    def _under_way(self, kind: str, number: int) -> set[Address]:
-        here = [
-            one for one in self._book.open_batches() if (one.kind, one.number) == (kind, number)
-        ]
-        return {entry.slot.account for one in here for entry in one.entries}
+        sent = [one for one in under_way if (one.kind, one.number) == (lane.kind, number)]
+        accounts = {entry.slot.account for one in sent for entry in one.entries}
+        return Queue(able, accounts, self._book.last_formed(lane.kind, number))
 
     def _ready(self, lane: Lane[Any], waiting: Sequence[Entry], state: TaskState) -> list[Entry]:
         """What the contracts would take now; what they would never take is dropped."""
@@ -265,7 +275,7 @@ def lanes_of(place: Place, *, expects: Participation | None = None) -> list[Lane
     return [Commits(place, expects) if expects else Commits(place), Reveals(place)]
 
 
-def admissions(place: Place, *, ask: Ask, registry: Any, token: Address) -> list[Lane[Any]]:
+def admissions(place: Place, *, ask: Ask, registry: Registry, token: Address) -> list[Lane[Any]]:
     """Registrations and joins, for a relay that pays for them.
 
     Args:
@@ -280,7 +290,7 @@ def _known(found: Entry, content: Digest) -> Receipt:
     if found.content != content:
         return _answer(Kept.OTHER)
     if found.refused is not None:
-        return receipt(CONFLICT, f"the chain refused it: {found.refused}")
+        return receipt(CONFLICT, f"not carried again: {found.refused}")
     return _answer(Kept.SAME)
 
 
@@ -292,5 +302,5 @@ def _answer(kept: Kept) -> Receipt:
 
 def _name_of(selector: bytes) -> str:
     """The contract error of that selector."""
-    error = artifact("Training").errors.get(selector)
-    return error.name if error is not None else f"0x{selector.hex()}"
+    errors = (artifact(name).errors.get(selector) for name in CONTRACTS)
+    return next((error.name for error in errors if error is not None), f"0x{selector.hex()}")

@@ -40,6 +40,9 @@ from ostrom.types import Address, Digest, Phase, Role
 
 M = TypeVar("M", bound=Message, contravariant=True)
 
+SEATS_MAX = 100_000
+"""Trainers of a task at most, as the contract has it."""
+
 _MARKS = 2
 """A commitment's last 28 bytes are above this: the contract keeps smaller numbers as marks."""
 
@@ -60,10 +63,15 @@ class Queue:
 
 
 class Lane(Protocol[M]):
-    """One kind of message. Nothing here has a state or a clock."""
+    """One kind of message. Nothing here has a state or a clock.
+
+    A transaction carries `batch_max` messages, and `at_once_max` are looked at in one go. Without
+    `in_rounds` its messages are for the whole task.
+    """
 
     kind: ClassVar[str]
     batch_max: ClassVar[int]
+    at_once_max: ClassVar[int]
     in_rounds: ClassVar[bool]
 
     def slot(self, message: M) -> Slot:
@@ -100,6 +108,7 @@ class Commits:
 
     kind: ClassVar[str] = "commit"
     batch_max: ClassVar[int] = BATCH_MAX
+    at_once_max: ClassVar[int] = SEATS_MAX
     in_rounds: ClassVar[bool] = True
 
     def slot(self, message: CommitMessage) -> Slot:
@@ -159,6 +168,7 @@ class Reveals:
 
     kind: ClassVar[str] = "reveal"
     batch_max: ClassVar[int] = BATCH_MAX
+    at_once_max: ClassVar[int] = SEATS_MAX
     in_rounds: ClassVar[bool] = True
 
     def slot(self, message: RevealMessage) -> Slot:

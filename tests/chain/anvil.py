@@ -1,0 +1,113 @@
+"""A real development node for tests: anvil on a free port of the loopback interface."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 10
+
+
+class Anvil:
+    """A node that runs while the context is open; `url` is where it answers.
+
+    Args:
+        mining: False if blocks are made only by `evm_mine`.
+        block_time: seconds between blocks; without it every transaction gets one at once.
+        options: further options of the command line.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain_id: int = 31337,
+        mining: bool = True,
+        block_time: int | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.chain_id = chain_id
+        self.url = ""
+        self._options = ["--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)]
+        self._options += [] if mining else ["--no-mining"]
+        self._options += [] if block_time is None else ["--block-time", str(block_time)]
+        self._options += options
+        self._node: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Anvil:
+        self._node = subprocess.Popen(
+            [binary(), *self._options],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            self.url = self._listening(self._node)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        node, self._node = self._node, None
+        if node is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if node.poll() is None:
+                os.killpg(node.pid, number)
+            try:
+                node.wait(STOP_SECONDS_MAX)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        if node.stdout is not None:
+            node.stdout.close()
+
+    def _listening(self, node: subprocess.Popen[str]) -> str:
+        """The URL that the node prints once it answers; what it prints later is thrown away."""
+        assert node.stdout is not None
+        late = threading.Timer(START_SECONDS_MAX, node.kill)
+        late.start()
+        try:
+            for line in node.stdout:
+                found = re.fullmatch(r"Listening on (127\.0\.0\.1:\d+)", line.strip())
+                if found:
+                    drain = threading.Thread(target=_drain, args=[node.stdout], daemon=True)
+                    drain.start()
+                    return f"http://{found[1]}"
+        finally:
+            late.cancel()
+        return pytest.fail(f"anvil did not answer within {START_SECONDS_MAX} s")
+
+
+def binary() -> str:
+    """The command that the project's `npm ci` installs."""
+    path = ROOT / "node_modules" / ".bin" / "anvil"
+    if not path.exists() or shutil.which("node") is None:
+        pytest.fail("anvil is missing: install Node 20 and run `npm ci` in the project's root")
+    return str(path)
+
+
+def _drain(lines: object) -> None:
+    try:
+        for _ in lines:  # type: ignore[attr-defined]
+            pass
+    except ValueError:
+        pass  # closed with the node
