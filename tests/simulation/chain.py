@@ -279,6 +279,12 @@ class SimChain:
         value = block.values[key]
         return dict(value) if isinstance(value, dict) else value
 
+    def view(self, address: Address, data: bytes) -> int:
+        """The number that a view answers at the head."""
+        answer = self._view(address, data)
+        assert isinstance(answer, bytes), answer
+        return int.from_bytes(answer[:32], "big")
+
     def try_out(self, call: Call, sender: Address, block: SimBlock) -> int:
         """The gas that a call takes after `block`.
 

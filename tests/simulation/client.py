@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ostrom.chain.client import Block, Fees, Mined
@@ -11,6 +11,7 @@ from ostrom.errors import LedgerError
 from ostrom.types import Address, Digest, Logged
 from tests.simulation.chain import CHAIN_ID, WEI, SimBlock, SimChain
 from tests.simulation.faults import ChainUnreachable, Crash, Faults
+from tests.simulation.transactions import Transaction, read_transaction
 
 LAG_MAX = 3
 """Blocks that a node behind may lag."""
@@ -27,6 +28,8 @@ class SimNodeClient:
         self.name, self._chain, self._faults = name, chain, faults
         self._contracts: dict[Address, str] = {}
         self.reachable = True
+        self.on_submit: Callable[[Transaction], None] = lambda made: None
+        """Told of everything that is handed in, before it is taken."""
         self.branch: SimBlock | None = None
         self._lag = 0
         self._lag_ends = 0
@@ -105,7 +108,8 @@ class SimNodeClient:
 
     def submit(self, raw: bytes) -> None:
         """Hand a transaction to the pool."""
-        self._seam(after=False)
+        self._seam()
+        self.on_submit(read_transaction(raw, CHAIN_ID))
         self._chain.submit(raw)
         if self._faults.strikes("crash after", self.name):
             raise Crash(self.name)
@@ -136,7 +140,7 @@ class SimNodeClient:
             return found[:gone] + found[gone + 1 :]
         return found
 
-    def _seam(self, *, after: bool = True) -> None:
+    def _seam(self) -> None:
         """Where a call may fail, and where a process may end."""
         if not self.reachable:
             raise ChainUnreachable("no route to the RPC node")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -11,7 +10,7 @@ import apsw
 import numpy as np
 
 from ostrom.chain.follower import Follower
-from ostrom.errors import LedgerError, OstromError, StoreError
+from ostrom.errors import LedgerError, StoreError
 from ostrom.node.agent import Agent
 from ostrom.node.journal import Journal
 from ostrom.node.outbox import Outbox
@@ -51,6 +50,7 @@ class Machine:
         self.agent: Agent | None = None
         self.trouble = ""
         self.crashes = 0
+        self._alive = False
 
     @property
     def honest(self) -> bool:
@@ -60,14 +60,14 @@ class Machine:
     def poll(self) -> bool:
         """Let the node look once; False if its process has ended."""
         forget_computations()
+        self._alive = True
         try:
             if self.agent is None:
                 self.agent = self._boot()
             self.agent.poll()
             self._note(self.agent.fault)
         except Crash:
-            if self.agent is not None or self._faults.on:
-                self.end()
+            self.end(tear=self._faults.strikes("crash tears the disk", self.name))
             return False
         except (LedgerError, StoreError) as error:
             self._note(f"{type(error).__name__}: {error}")
@@ -84,7 +84,10 @@ class Machine:
         return True
 
     def end(self, *, tear: bool) -> None:
-        """The process is gone."""
+        """The process is gone, if it is not already."""
+        if not self._alive:
+            return
+        self._alive = False
         self.crashes += 1
         self.agent = None
         self.disk.crash(tear=tear)
@@ -97,7 +100,7 @@ class Machine:
         self.trouble = trouble
 
     def _disk_changes(self, what: str) -> None:
-        if self._faults.strikes("crash before", self.name):
+        if self._alive and self._faults.strikes("crash before", self.name):
             # What follows in this process reaches a ghost of the disk only.
             self.end(tear=self._faults.strikes("crash tears the disk", self.name))
             raise Crash(self.name)
@@ -177,7 +180,3 @@ def forget_computations() -> None:
     """Each node is a process of its own: it finds none of the others' results."""
     for cached in (_answer, _left_out, _informed):
         cached.cache_clear()
-
-
-Poll = Callable[[], bool]
-UNEXPECTED = OstromError

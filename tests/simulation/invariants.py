@@ -1,0 +1,284 @@
+"""What must hold, checked after every block, at every transaction that is handed in, and at the end.
+
+The truth is computed here a second time from the chain's own logs, by branch, apart from every node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from ostrom.chain.artifacts import artifact, decode_answer, encode_call
+from ostrom.chain.client import Block
+from ostrom.chain.hashes import score_commitment, update_commitment
+from ostrom.chain.ledger import Call
+from ostrom.errors import ProtocolError, StoreError
+from ostrom.evidence import balances_of, read_record, read_update
+from ostrom.node.journal import Journal
+from ostrom.node.parts import evidence_digest
+from ostrom.protocol import TaskState, apply
+from ostrom.records import decode_record
+from ostrom.registry import load_model
+from ostrom.storage import cid_of, digest_of
+from ostrom.types import Address, Digest, Logged, Phase, Role, RoundSettled, Sanctioned
+from tests.simulation.chain import SimBlock
+from tests.simulation.machine import JOURNAL, Machine
+from tests.simulation.setting import SUPPLY, Setting
+from tests.simulation.transactions import Transaction
+
+SECRETS = ("commit", "commitScores")
+OPENINGS = {"reveal": Phase.REVEAL, "revealScores": Phase.SCORE_REVEAL}
+ONCE = ("commit", "reveal", "commitScores", "revealScores", "attest")
+
+
+class Violation(AssertionError):
+    """Something that must always hold does not."""
+
+
+class Invariants:
+    """Watches one network. `machines` are all nodes by name."""
+
+    def __init__(self, setting: Setting, machines: Mapping[str, Machine]) -> None:
+        self._setting, self._machines = setting, machines
+        self._chain = setting.chain
+        self.states: dict[Digest, TaskState] = {}
+        self._signed: dict[tuple[str, str, int], dict[Digest, bytes]] = {}
+        self._seen: set[Digest] = set()
+        self.excused: set[str] = set()
+        for block in setting.chain.line[setting.first :]:
+            self._follow(block)
+
+    # After every block
+
+    def after_block(self, block: SimBlock) -> None:
+        """The new head keeps every rule."""
+        self._follow(block)
+        self._money(block)
+
+    def state_at(self, block: Block) -> TaskState:
+        """The task after a block, on whatever branch."""
+        return self.states[block.hash]
+
+    @property
+    def state(self) -> TaskState:
+        """The task at the canonical head."""
+        return self.states[self._chain.head.header.hash]
+
+    def _follow(self, block: SimBlock) -> None:
+        header = block.header
+        state = self.states.get(header.parent, TaskState(task_id=self._setting.task_id))
+        for logged in self._chain.logs_of(block, self._contracts):
+            try:
+                state = apply(state, logged.event, logged.time)
+            except ProtocolError as error:
+                raise Violation(f"the contracts break the protocol: {error}") from error
+            self._judge(state, logged)
+        self.states[header.hash] = state
+
+    def _judge(self, state: TaskState, logged: Logged) -> None:
+        event = logged.event
+        if isinstance(event, Sanctioned):
+            self._spare(event.account, "is sanctioned on the chain")
+        if isinstance(event, RoundSettled):
+            self._judge_record(state, event.round)
+
+    def _judge_record(self, state: TaskState, number: int) -> None:
+        """The record that a quorum attested to blames no honest party."""
+        settled = state.rounds[number].settled
+        assert settled is not None
+        record = self._anywhere(settled.record)
+        if record is None:
+            raise Violation(f"nobody has the record of round {number}")
+        document: Any = decode_record(record)
+        for account, fault in document["faults"]:
+            self._spare(Address(account), f"is blamed for {fault} in round {number}")
+
+    def _spare(self, account: Address, what: str) -> None:
+        name = self._setting.accounts.get(account, account)
+        if self._machines[name].honest and name not in self.excused:
+            raise Violation(f"the honest {name} {what}")
+
+    def _anywhere(self, digest: Digest) -> bytes | None:
+        for machine in self._machines.values():
+            for cid, block in machine.store.blocks.items():
+                if digest_of(cid) == digest:
+                    return block
+        return None
+
+    # Money
+
+    def _money(self, block: SimBlock) -> None:
+        held = {name: self._chain.view(*call) for name, call in self._balances.items()}
+        if sum(held.values()) != SUPPLY:
+            raise Violation(f"{sum(held.values()) - SUPPLY:+} tokens out of nothing: {held}")
+        state = self.states[block.header.hash]
+        open_ = state.rules.pool - state.claimed_total - state.refunded
+        if held["training"] != open_:
+            raise Violation(f"Training holds {held['training']} tokens, it must hold {open_}")
+        owed = sum(self._chain.view(*call) for call in self._stakes)
+        if held["registry"] != owed:
+            raise Violation(f"Registry holds {held['registry']} tokens and owes {owed}")
+
+    @cached_property
+    def _balances(self) -> dict[str, tuple[Address, bytes]]:
+        token = self._setting.deployment.token
+        return {
+            name: (token.address, encode_call(Call("Token", token.address, "balanceOf", (one,))))
+            for one, name in self._setting.accounts.items()
+        }
+
+    @cached_property
+    def _stakes(self) -> list[tuple[Address, bytes]]:
+        registry = self._setting.deployment.registry.address
+        training = self._setting.deployment.training.address
+        calls = []
+        for one in self._setting.accounts:
+            calls.append(Call("Registry", registry, "freeOf", (one,)))
+            bond = (training, self._setting.task_id, one)
+            calls.append(Call("Registry", registry, "bondOf", bond))
+        return [(registry, encode_call(call)) for call in calls]
+
+    @cached_property
+    def _contracts(self) -> dict[Address, str]:
+        found = self._setting.deployment
+        return {
+            one.address: type(one).__name__ for one in (found.registry, found.models, found.training)
+        }
+
+    # What honest nodes sign
+
+    def submitted(self, machine: Machine, made: Transaction) -> None:
+        """A transaction that a node hands in; what it says is compared with all that it said."""
+        if not machine.honest or made.hash in self._seen:
+            return
+        self._seen.add(made.hash)
+        function, args = read_call(made)
+        agent = machine.agent
+        if agent is None or agent.view is None:
+            raise Violation(f"{machine.name} sends before it has looked")
+        self._is_written_down(machine, made, function, args)
+        if function in OPENINGS:
+            self._is_closed(machine, agent.view.head, function, args[1])
+        if function in ONCE:
+            self._is_the_same(machine, agent.view.safe, function, args)
+
+    def _is_written_down(
+        self, machine: Machine, made: Transaction, function: str, args: tuple[Any, ...]
+    ) -> None:
+        """What a power cut would leave now holds the transaction, and the secret behind it."""
+        disk = machine.disk.copy()
+        about = {"task": self._setting.task_id.hex(), "account": made.sender}
+        try:
+            journal = Journal(JOURNAL, about, connect=disk.connect)
+            if made.hash not in {one.hash for one in journal.flights()}:
+                raise Violation(f"{machine.name} sends {function} before it is written down")
+            if function in SECRETS and not self._is_kept(journal, machine, function, args):
+                raise Violation(f"{machine.name} sends {function} before its secret is safe")
+        finally:
+            disk.unmount()
+
+    def _is_kept(
+        self, journal: Journal, machine: Machine, function: str, args: tuple[Any, ...]
+    ) -> bool:
+        task_id, number, commitment = args
+        account = machine.key.address
+        if function == "commit":
+            sealed = journal.updates().get(number)
+            return sealed is not None and commitment == update_commitment(
+                task_id, number, trainer=account, opening=sealed.opening
+            )
+        salt = machine.validator_salt(number)
+        return commitment in {
+            score_commitment(
+                task_id, number, validator=account, scores=digest_of(cid_of(one)), salt=salt
+            )
+            for one in journal.scores(number).values()
+        }
+
+    def _is_closed(self, machine: Machine, head: Block, function: str, number: int) -> None:
+        """A secret is opened only once the end of the commitments is confirmed."""
+        block = self._chain.blocks[head.hash]
+        confirmed = self._chain.at(
+            head.number - self._setting.plan.confirmations, block
+        )
+        state = self.states[confirmed.header.hash] if confirmed else TaskState()
+        if (state.number, state.phase) != (number, OPENINGS[function]):
+            raise Violation(
+                f"{machine.name} opens a secret of round {number} too early: confirmed is "
+                f"{state.phase.name} of round {state.number}"
+            )
+
+    def _is_the_same(
+        self, machine: Machine, safe: TaskState, function: str, args: tuple[Any, ...]
+    ) -> None:
+        """On the same evidence nobody signs two different things."""
+        number = args[1]
+        evidence = evidence_digest(safe)
+        if function == "attest":
+            evidence += repr(sorted(safe.round.score_reveals.items())).encode()
+            evidence += repr(self._readable(machine, safe)).encode()
+        if function == "commit":
+            evidence = safe.versions[safe.round.parent].model
+        said = self._signed.setdefault((machine.name, function, number), {})
+        words = repr(args).encode()
+        if said.setdefault(evidence, words) != words:
+            raise Violation(f"{machine.name} signs two different {function} in round {number}")
+
+    def _readable(self, machine: Machine, state: TaskState) -> list[str]:
+        here = state.round
+        spec = self._setting.spec
+        blocks = machine.store.blocks
+        found = [a for a, r in here.reveals.items() if _here(blocks, r.update)]
+        found += [a for a, digest in here.score_reveals.items() if _here(blocks, digest)]
+        assert spec
+        return sorted(found)
+
+    # The end
+
+    def at_end(self) -> None:
+        """Everybody has the same models, and what the last record promises is paid."""
+        state = self.state
+        for version in state.versions.values():
+            found = {
+                bytes(load_model(one.store, version, self._setting.spec)["parameters"])
+                for one in self._machines.values()
+                if one.honest
+            }
+            if len(found) != 1:
+                raise Violation(f"{len(found)} different models of version {version.version}")
+        settled = [r.settled for r in state.rounds.values() if r.settled]
+        if not settled:
+            return
+        record = balances_of(self._machines["sponsor"].store, settled[-1].record)
+        for account, amount in record.payouts.items():
+            if state.claimed.get(account, 0) != amount:
+                name = self._setting.accounts[account]
+                raise Violation(f"{name} was promised {amount}, got {state.claimed.get(account)}")
+
+
+def _here(blocks: Iterable[Any], digest: Digest) -> bool:
+    return any(digest_of(cid) == digest for cid in blocks)
+
+
+def read_call(made: Transaction) -> tuple[str, tuple[Any, ...]]:
+    """The function of Training that a transaction calls, and with what."""
+    for name, function in artifact("Training").functions.items():
+        if name != "constructor" and selector(name) == made.data[:4]:
+            shape = artifact("Training").functions[name]
+            from eth_abi import decode
+
+            from ostrom.chain.artifacts import abi_type
+
+            return function.name, decode([abi_type(p) for p in shape.inputs], made.data[4:])
+    raise Violation(f"a node calls what Training does not have: {made.data[:4].hex()}")
+
+
+def selector(name: str) -> bytes:
+    """The first four bytes of a call of that function."""
+    from ostrom.chain.artifacts import _selector
+
+    return _selector("Training", name)
+
+
+__all__ = ["Invariants", "Violation", "decode_answer", "read_record", "read_update", "StoreError", "Role"]
