@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test python-test lint contracts contracts-test gas bench audit-contracts coverage clean
+.PHONY: demo test python-test lint contracts contracts-test gas bench soak audit-contracts coverage clean
 
 demo: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ostrom demo
@@ -12,7 +12,7 @@ demo: $(VENV)/.installed node_modules/.installed
 test: lint
 	$(MAKE) --no-print-directory --output-sync=target -j 2 contracts-test python-test
 
-python-test: $(VENV)/.dev node_modules/.installed
+python-test: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev node_modules/.installed
@@ -44,6 +44,10 @@ coverage: node_modules/.installed
 gas: node_modules/.installed
 	npm run gas --silent
 
+# Hours: 10,000 simulated networks, kills and reorganisations of real processes, half an hour of rounds.
+soak: $(VENV)/.dev node_modules/.installed
+	$(BIN)/python -m tests.soak
+
 bench: $(VENV)/.dev node_modules/.installed
 	$(BIN)/python -m benchmarks
 
@@ -61,6 +65,11 @@ $(VENV)/.dev: $(VENV)/.installed
 # Not `npm ci`: it refuses the lock where a registry lacks another system's optional binaries.
 node_modules/.installed: package.json package-lock.json
 	npm install --no-save --silent
+	touch $@
+
+# Other chains and other stores, which the tests run beside ours.
+tests/foreign/node_modules/.installed: tests/foreign/package.json tests/foreign/package-lock.json
+	npm install --prefix tests/foreign --no-save --silent
 	touch $@
 
 clean:
