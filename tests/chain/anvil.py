@@ -9,8 +9,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import pytest
 
@@ -105,9 +107,8 @@ def binary() -> str:
     return str(path)
 
 
-def _drain(lines: object) -> None:
-    try:
-        for _ in lines:  # type: ignore[attr-defined]
+def _drain(lines: IO[str]) -> None:
+    # It is closed together with the node.
+    with suppress(ValueError):
+        while lines.readline():
             pass
-    except ValueError:
-        pass  # closed with the node

@@ -16,7 +16,6 @@ from ostrom.chain.ledger import Call
 from ostrom.errors import LedgerError
 from ostrom.types import Logged, Phase
 
-
 KEPT = 8
 
 

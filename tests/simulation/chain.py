@@ -30,6 +30,9 @@ WEI = 10**9
 """A gwei: the unit of the base fee here."""
 
 NOBODY = "0x" + "00" * 20
+STATES_KEPT = 300
+"""Blocks whose states can be asked for."""
+
 CODE_PADDING = 33
 """Zeros that revm puts behind a contract's code."""
 
@@ -98,7 +101,7 @@ class SimChain:
         self.blocks: dict[Digest, SimBlock] = {genesis.hash: first}
         self.line: list[SimBlock] = [first]
         """The canonical blocks by number."""
-        self._marks = [self._evm.snapshot()]
+        self._marks = {0: self._evm.snapshot()}
         self.pool: dict[Digest, Transaction] = {}
         self._asked: dict[tuple[str, bytes], Call] = {}
         self._where: dict[Digest, list[SimBlock]] = {}
@@ -178,7 +181,7 @@ class SimChain:
         for done in included:
             self._where.setdefault(done.transaction.hash, []).append(made_block)
         self.line.append(made_block)
-        self._marks.append(self._evm.snapshot())
+        self._mark(number)
         self._drop_stale(nonces)
         for key, call in self._asked.items():
             made_block.answers[key] = self._view(call.address, key[1])
@@ -219,8 +222,7 @@ class SimChain:
         """Take the newest `depth` blocks off; their transactions wait again, or are `lost`."""
         dropped = self.line[-depth:]
         keep = len(self.line) - depth
-        self._evm.revert(self._marks[keep - 1])
-        self._marks[keep - 1 :] = [self._evm.snapshot()]
+        self._rewind(keep - 1)
         del self.line[keep:]
         for block in dropped:
             for one in block.included:
@@ -361,19 +363,32 @@ class SimChain:
             return
         behind = [one for one in self.branch(block) if not self.is_canonical(one)]
         common = block.header.number - len(behind)
-        self._evm.revert(self._marks[common])
-        self._marks[common] = self._evm.snapshot()
+        self._rewind(common)
         for one in reversed(behind):
             self._again(one)
         self._at_time(block.header.number, block.header.time)
         try:
             yield
         finally:
-            self._evm.revert(self._marks[common])
-            self._marks[common:] = [self._evm.snapshot()]
+            self._rewind(common)
             for one in self.line[common + 1 :]:
                 self._again(one)
-                self._marks.append(self._evm.snapshot())
+                self._mark(one.header.number)
+
+    def _mark(self, number: int) -> None:
+        """Remember the state after a block; the machine takes only so many at a time."""
+        self._marks[number] = self._evm.snapshot()
+        if len(self._marks) > STATES_KEPT:
+            del self._marks[min(self._marks)]
+            self._evm.commit()
+
+    def _rewind(self, number: int) -> None:
+        """Back to the state after a block."""
+        if number not in self._marks:
+            raise LedgerError(f"the state after block {number} is not kept any more")
+        for one in sorted((n for n in self._marks if n >= number), reverse=True):
+            self._evm.revert(self._marks.pop(one))
+        self._mark(number)
 
     def _again(self, block: SimBlock) -> None:
         self._at_time(block.header.number, block.header.time)

@@ -53,7 +53,11 @@ class Invariants:
 
     def after_block(self, block: SimBlock) -> None:
         """The new head keeps every rule."""
-        self._follow(block)
+        behind = block.header.number
+        while self._chain.line[behind - 1].header.hash not in self.states:
+            behind -= 1
+        for one in self._chain.line[behind : block.header.number + 1]:
+            self._follow(one)
         self._money(block)
 
     def state_at(self, block: Block) -> TaskState:
@@ -63,7 +67,10 @@ class Invariants:
     @property
     def state(self) -> TaskState:
         """The task at the canonical head."""
-        return self.states[self._chain.head.header.hash]
+        for block in reversed(self._chain.line):
+            if block.header.hash in self.states:
+                return self.states[block.header.hash]
+        raise Violation("the task was never created")
 
     def _follow(self, block: SimBlock) -> None:
         header = block.header

@@ -146,7 +146,7 @@ class Machine:
         factor = 1_000.0 if self.lie == "inflated" else 1.0
         taste = Taste(wanted_model(), factor)
         return ValidatorPart(
-            Validator(address, taste, self.store, self._salt, setting.spec), training, journal
+            Validator(address, taste, self.store, self.validator_salt, setting.spec), training, journal
         )
 
     def _train(self) -> Train:
@@ -166,7 +166,7 @@ class Machine:
         """Never the same twice: only the journal remembers it."""
         return self.dice.randbytes(32)
 
-    def _salt(self, number: int) -> Digest:
+    def validator_salt(self, number: int) -> Digest:
         """From the key, so that it can be made again."""
         return self.setting.plan.secret("salt", self.name, number)
 

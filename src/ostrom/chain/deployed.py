@@ -89,6 +89,20 @@ def read_deployed(path: Path) -> Deployed:
     return Deployed(found.chain, found.block, Deployment.at(addresses))
 
 
+def need_writable(path: Path) -> None:
+    """Refuse before anything is paid for, where the file could not be written in the end.
+
+    Raises:
+        InputError: that is so.
+    """
+    probe = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        probe.open("xb").close()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
 def write_deployed(path: Path, deployed: Deployed) -> None:
     """Write the file, all of it or nothing.
 

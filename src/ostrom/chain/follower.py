@@ -134,7 +134,8 @@ class Follower:
             return
         told = self._training.task_at(self._chain, self._task_id, block=block)
         here = state.round
-        seated = sum(not (m.left or m.expelled) for m in state.members.values())
+        gone = sum(m.left or m.expelled for m in state.members.values())
+        seated = len(state.members) - gone
         equal = (
             (state.phase, told.phase),
             (state.number, told.round),
@@ -142,7 +143,7 @@ class Follower:
             (state.allocated, told.allocated),
             (state.claimed_total, told.claimed),
         )
-        # The contract no longer counts the open acts of those who lost their seats.
+        # Of those who lost their seats, the contract and the events count different acts.
         enough = (
             (here.commits, told.commits),
             (here.reveals, told.reveals),
@@ -151,7 +152,7 @@ class Follower:
             (here.attestations, told.attestations),
         )
         missing = any(mine != theirs for mine, theirs in equal)
-        if missing or any(len(mine) < theirs for mine, theirs in enough):
+        if missing or any(len(mine) + gone < theirs for mine, theirs in enough):
             raise LedgerError(f"events are missing up to block {block.number}: look again")
 
     def _confirmed(self, newest: Block) -> tuple[Block, TaskState]:

@@ -6,15 +6,17 @@ by topic, so that a long history costs little. It believes the node, as `RpcLedg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from ostrom.chain.answers import logs
 from ostrom.chain.artifacts import artifact, decode_log
 from ostrom.chain.contracts import ModelVersion, TaskState
 from ostrom.chain.deployed import Deployed
-from ostrom.chain.rpc import LOG_BLOCKS_MAX, RpcLedger
+from ostrom.chain.rpc import RpcLedger
+from ostrom.chain.rpc_client import LOG_BLOCKS_MAX
 from ostrom.errors import LedgerError
 from ostrom.types import (
     Address,
@@ -66,14 +68,18 @@ class Pace:
 
 
 def read_pace(ledger: RpcLedger) -> Pace:
-    """The head, and the mean time between the last blocks."""
-    head = _header(ledger, "latest")
-    number, time = int(head["number"], 16), int(head["timestamp"], 16)
-    span = min(number, BLOCKS_TIMED)
-    if span == 0:
-        return Pace(number, time, None)
-    before = int(_header(ledger, hex(number - span))["timestamp"], 16)
-    return Pace(number, time, (time - before) / span if time > before else None)
+    """The head, and the mean time between the last blocks.
+
+    Raises:
+        LedgerError: the node cannot be reached, or lost a block meanwhile.
+    """
+    head = ledger.client.head()
+    span = min(head.number, BLOCKS_TIMED)
+    before = ledger.client.block(head.number - span)
+    if before is None:
+        raise LedgerError("the node's chain has changed: try again")
+    seconds = head.time - before.time
+    return Pace(head.number, head.time, seconds / span if span and seconds else None)
 
 
 def created_tasks(ledger: RpcLedger, at: Deployed) -> list[TaskCreated]:
@@ -134,28 +140,13 @@ def _topic(name: str) -> str:
 
 def _events(ledger: RpcLedger, at: Deployed, topics: Topics) -> list[Event]:
     """Training's events with these topics, in the chain's order."""
-    head, found = ledger.block_number, []
+    head, found, training = ledger.block_number, [], at.contracts.training.address
     for first in range(at.block, head + 1, LOG_BLOCKS_MAX):
         span = {
             "fromBlock": hex(first),
             "toBlock": hex(min(first + LOG_BLOCKS_MAX - 1, head)),
-            "address": at.contracts.training.address,
+            "address": training,
             "topics": list(topics),
         }
-        found += [_decoded(log) for log in ledger.request("eth_getLogs", span)]
-    return found
-
-
-def _decoded(log: Mapping[str, Any]) -> Event:
-    try:
-        words = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-        return decode_log("Training", words, bytes.fromhex(log["data"][2:]))
-    except (KeyError, TypeError, ValueError):
-        raise LedgerError("the node's log is none: ask another node") from None
-
-
-def _header(ledger: RpcLedger, number: str) -> Mapping[str, Any]:
-    found = ledger.request("eth_getBlockByNumber", number, False)
-    if not isinstance(found, Mapping):
-        raise LedgerError(f"the node has no block {number}: ask another node")
-    return found
+        found += logs(ledger.request("eth_getLogs", span))
+    return [decode_log("Training", log.topics, log.data) for log in found]

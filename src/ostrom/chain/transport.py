@@ -17,6 +17,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
+from weakref import finalize
 
 from ostrom.chain.refusals import WORDS_MAX, TooLong, Unreachable, failure
 from ostrom.codec import parse_json
@@ -48,6 +49,7 @@ class Transport:
         self._url, self._seconds_max, self._bytes_max = url, seconds_max, bytes_max
         self._ids = count(1)
         self._idle: list[HTTPConnection] = []
+        finalize(self, _close, self._idle)
 
     def ask(self, method: str, *params: object) -> Any:
         """The result of a method, as JSON decodes it.
@@ -77,8 +79,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        while self._idle:
-            self._idle.pop().close()
+        _close(self._idle)
 
     def _nonsense(self, method: str, what: str) -> Unreachable:
         return Unreachable(f"the node at {self.name} answered {method} with {what}")
@@ -129,6 +130,11 @@ class Transport:
         connection.connect()
         connection.sock.settimeout(self._seconds_max)
         return connection
+
+
+def _close(idle: list[HTTPConnection]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 def shown(url: str) -> str:

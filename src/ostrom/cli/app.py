@@ -9,8 +9,12 @@ import typer
 from ostrom.cli.audit import audit
 from ostrom.cli.cid import cid
 from ostrom.cli.demo import demo
+from ostrom.cli.deploy import deploy
+from ostrom.cli.key import keys
+from ostrom.cli.membership import claim, fund, join, leave, register, withdraw
 from ostrom.cli.models import models
 from ostrom.cli.predict import predict
+from ostrom.cli.task import tasks
 from ostrom.version import VERSION
 
 app = typer.Typer(
@@ -46,5 +50,18 @@ for command, summary in (
     (predict, "Ask a run's model what images show."),
     (models, "List a run's models, or go back to one."),
     (cid, "Print the CID of a file."),
+    (deploy, "Bring the contracts onto a chain."),
+    (register, "Take roles in a network."),
+    (join, "Join a task with a stake."),
+    (claim, "Have earnings paid out."),
+    (leave, "Leave a task."),
+    (withdraw, "Take free stake out."),
+    (fund, "Send tokens to an account."),
 ):
     app.command(short_help=summary)(command)
+
+for group, name, summary in (
+    (keys, "key", "Make, import and show keys."),
+    (tasks, "task", "Create tasks, list them, look at one."),
+):
+    app.add_typer(group, name=name, short_help=summary)

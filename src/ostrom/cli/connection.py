@@ -1,4 +1,4 @@
-"""What the commands share that speak to a chain: where it is, who signs, and what was sent.
+"""What the commands share that speak to a chain: where it is, who signs, and what is refused.
 
 Every command looks at the chain first and sends only what is missing, so that one which was
 interrupted, or lost its answer, is simply run again.
@@ -7,7 +7,7 @@ interrupted, or lost its answer, is simply run again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,19 +16,19 @@ import typer
 from ostrom.cli.amounts import Coin, read_coin
 from ostrom.cli.console import say
 from ostrom.cli.passphrase import passphrase
-from ostrom.errors import ContractError, InputError, LedgerError
-from ostrom.report.words import whole
+from ostrom.errors import ContractError, InputError
 
 if TYPE_CHECKING:
     from ostrom.chain.deployed import Deployed
     from ostrom.chain.deployment import Deployment
     from ostrom.chain.ledger import Call, Receipt
-    from ostrom.chain.rpc import RpcLedger
     from ostrom.chain.wallet import Key
     from ostrom.cli.explain import Moment
+    from ostrom.cli.metered import MeteredLedger
     from ostrom.types import Address, Digest
 
 RPC_DEFAULT = "http://127.0.0.1:8545"
+DEPLOYMENT_DEFAULT = Path("deployment.json")
 
 Rpc = Annotated[
     str, typer.Option("--rpc", envvar="OSTROM_RPC", metavar="URL", help="A node of the chain.")
@@ -48,33 +48,16 @@ DeploymentPath = Annotated[
         help="Where the contracts are: the file that ostrom deploy wrote.",
     ),
 ]
-DEPLOYMENT_DEFAULT = Path("deployment.json")
-
 TaskId = Annotated[
     str, typer.Option("--task", metavar="ID", help="The task: 64 hexadecimal digits.")
 ]
 
 
 @dataclass(frozen=True)
-class Act:
-    """A transaction that a block holds, and what it was for."""
-
-    name: str
-    transaction: Digest
-    block: int
-    gas: int
-
-    def document(self) -> dict[str, Any]:
-        """The act as JSON."""
-        shown = f"0x{self.transaction.hex()}"
-        return {"act": self.name, "transaction": shown, "block": self.block, "gas": self.gas}
-
-
-@dataclass(frozen=True)
 class Connection:
     """A network that was found and checked."""
 
-    ledger: RpcLedger
+    ledger: MeteredLedger
     deployed: Deployed
     coin: Coin
 
@@ -94,30 +77,18 @@ class Connection:
 
         created = created_task(self.ledger, self.deployed, task_id)
         if created is None:
-            raise InputError(
-                f"there is no task {task_id.hex()} on this network: see ostrom task list"
-            )
+            raise InputError(f"there is no task {task_id.hex()} here: see ostrom task list")
         state = self.at.training.task(self.ledger, task_id)
         phase, round = self.at.training.phase_of(self.ledger, task_id)
         return Moment(phase, round, state.deadline, created.params, read_pace(self.ledger))
 
-    def explained(self, error: ContractError) -> InputError:
-        """A refusal with the way out; the task's clock is asked for only where it matters."""
-        from ostrom.cli.explain import explain
-
-        task_id, moment = error.arguments.get("task_id"), None
-        if isinstance(task_id, bytes) and type(error).__name__ != "TrainingUnknownTask":
-            moment = self.moment(task_id)
-        return InputError(explain(error, self.coin, moment))
-
 
 @dataclass(frozen=True)
 class Session:
-    """A connection and the account that signs; `acts` are the transactions sent so far."""
+    """A connection, and the key that signs."""
 
     connection: Connection
     key: Key
-    acts: list[Act] = field(default_factory=list)
 
     @property
     def account(self) -> Address:
@@ -125,67 +96,85 @@ class Session:
         return self.key.address
 
     @property
-    def ledger(self) -> RpcLedger:
+    def ledger(self) -> MeteredLedger:
         """The chain."""
         return self.connection.ledger
 
-    def send(self, name: str, call: Call) -> Receipt:
-        """Send a call and wait for its block; say what it cost.
+    @property
+    def at(self) -> Deployment:
+        """The contracts."""
+        return self.connection.at
+
+    @property
+    def coin(self) -> Coin:
+        """The token's unit."""
+        return self.connection.coin
+
+    def send(self, call: Call, task_id: Digest | None = None) -> Receipt:
+        """Send a call and wait for its block.
 
         Raises:
-            InputError: the contract refuses, or the account cannot pay for gas.
+            InputError: the contract refuses, in one line that says how far the way out is; or the
+                account cannot pay for gas.
             LedgerError: the chain cannot be reached, or no block held it in time.
         """
         try:
-            receipt = send(self.ledger, call, self.key, name)
+            return self.ledger.send(call, self.key)
         except ContractError as error:
-            raise self.connection.explained(error) from None
-        self.acts.append(Act(name, receipt.transaction, receipt.block, receipt.gas_used))
-        return receipt
+            raise self._explained(error, task_id) from None
+
+    def rehearse(self, call: Call, task_id: Digest, *, later: tuple[str, ...] = ()) -> None:
+        """Refuse what the contract would refuse, before anything is sent.
+
+        `later` names the errors whose causes the command is about to remove.
+
+        Raises:
+            InputError: the contract would refuse.
+        """
+        try:
+            self.ledger.rehearse(call, self.account)
+        except ContractError as error:
+            if type(error).__name__ not in later:
+                raise self._explained(error, task_id) from None
+
+    def _explained(self, error: ContractError, task_id: Digest | None) -> InputError:
+        from ostrom.cli.explain import explain
+
+        moment = None if task_id is None else self.connection.moment(task_id)
+        return InputError(explain(error, self.coin, moment))
+
+    def allow(self, spender: Address, amount: int) -> None:
+        """Let a contract take tokens; nothing is sent where it may take enough already."""
+        from ostrom.chain.ledger import Call
+
+        token = self.at.token
+        view = Call("Token", token.address, "allowance", (self.account, spender))
+        if self.ledger.call(view) < amount:
+            self.send(token.approve(spender, amount))
 
     def document(self, **fields: Any) -> Mapping[str, Any]:
         """What was done, as JSON."""
-        acts = [act.document() for act in self.acts]
+        acts = [act.document() for act in self.ledger.acts]
         return {"account": self.account, **fields, "already": not acts, "acts": acts}
 
+    @property
+    def bill(self) -> str:
+        """What was done, in words."""
+        from ostrom.report.words import count, whole
 
-def send(ledger: RpcLedger, call: Call, key: Key, name: str) -> Receipt:
-    """Send a call and say what it cost; errors as `RpcLedger.send`.
-
-    Raises:
-        InputError: the account cannot pay for gas.
-    """
-    try:
-        receipt = ledger.send(call, key)
-    except KeyboardInterrupt:
-        say(f"ostrom: '{name}' may still be mined; run the command again, it sends what is missing")
-        raise
-    except ContractError:
-        raise
-    except LedgerError as error:
-        if "insufficient funds" in str(error).lower():
-            raise no_gas(ledger, key.address) from None
-        raise
-    say(f"{name}: {whole(receipt.gas_used)} gas, block {receipt.block}")
-    return receipt
+        acts = self.ledger.acts
+        return f"{whole(sum(act.gas for act in acts))} gas in {count(len(acts), 'transaction')}"
 
 
-def no_gas(ledger: RpcLedger, account: Address) -> InputError:
-    """What to say to an account that has no coins."""
-    return InputError(
-        f"{account} cannot pay for gas on chain {ledger.chain_id}: send it some of the chain's coin"
-    )
-
-
-def open_ledger(rpc: str, chain_id: int | None = None) -> RpcLedger:
+def open_ledger(rpc: str, chain_id: int | None = None) -> MeteredLedger:
     """A connection to a node.
 
     Raises:
         LedgerError: it cannot be reached, or serves another chain.
     """
-    from ostrom.chain.rpc import RpcLedger
+    from ostrom.cli.metered import MeteredLedger
 
-    return RpcLedger(rpc, chain_id=chain_id)
+    return MeteredLedger(rpc, chain_id=chain_id)
 
 
 def connect(rpc: str, deployment: Path) -> Connection:
@@ -219,7 +208,7 @@ def open_key(keystore: Path, passphrase_file: Path | None) -> Key:
 def open_session(
     rpc: str, deployment: Path, keystore: Path, passphrase_file: Path | None
 ) -> Session:
-    """A network and a key that signs for it; the chain comes first, the passphrase last.
+    """A network, and a key that signs there and can pay for it.
 
     Raises:
         InputError: what was given cannot be used.
@@ -227,23 +216,8 @@ def open_session(
     """
     connection = connect(rpc, deployment)
     key = open_key(keystore, passphrase_file)
-    need_gas(connection.ledger, key.address)
+    connection.ledger.need_gas(key.address)
     return Session(connection, key)
-
-
-def need_gas(ledger: RpcLedger, account: Address) -> None:
-    """Refuse before the first transaction where the account has nothing and gas costs something.
-
-    Raises:
-        InputError: that is so.
-    """
-    if int(ledger.request("eth_getBalance", account, "latest"), 16) == 0 and gas_price(ledger):
-        raise no_gas(ledger, account)
-
-
-def gas_price(ledger: RpcLedger) -> int:
-    """What a unit of gas costs now, in wei."""
-    return int(ledger.request("eth_gasPrice"), 16)
 
 
 def task_digest(text: str) -> Digest:
@@ -251,6 +225,9 @@ def task_digest(text: str) -> Digest:
 
     Raises:
         InputError: it is no name of a task.
+
+    >>> task_digest("0x" + "ab" * 32) == bytes([0xAB] * 32)
+    True
     """
     digits = text.removeprefix("0x")
     if len(digits) == 64 and all(one in "0123456789abcdefABCDEF" for one in digits):

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostrom.cli.connection import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
-    Act,
     KeyPath,
     Rpc,
-    need_gas,
     open_key,
     open_ledger,
-    send,
 )
 from ostrom.cli.console import AsJson, clean_exit, show_json, show_table
 from ostrom.cli.passphrase import PassphraseFile
 from ostrom.errors import InputError
-from ostrom.report.words import whole
+from ostrom.report.words import count, whole
 
 if TYPE_CHECKING:
     from ostrom.chain.deployed import Deployed
-    from ostrom.chain.ledger import Call, Receipt
-    from ostrom.chain.rpc import RpcLedger
     from ostrom.chain.wallet import Key
-    from ostrom.types import Address, Logged
+    from ostrom.cli.metered import Act, MeteredLedger
 
 BURN = "0x000000000000000000000000000000000000dEaD"
 WEEK_SECONDS = 7 * 24 * 3_600
@@ -54,52 +47,6 @@ BondDelay = Annotated[
 ]
 
 
-@dataclass
-class Metered:
-    """A ledger that says and keeps what each transaction costs."""
-
-    inner: RpcLedger
-    acts: list[Act] = field(default_factory=list)
-    first: int | None = None
-
-    @property
-    def chain_id(self) -> int:
-        """The chain's number."""
-        return self.inner.chain_id
-
-    @property
-    def block_number(self) -> int:
-        """The head block's number."""
-        return self.inner.block_number
-
-    def now(self) -> int:
-        """The head block's time."""
-        return self.inner.now()
-
-    def watch(self, contracts: Mapping[Address, str]) -> None:
-        """Decode these contracts' events."""
-        self.inner.watch(contracts)
-
-    def send(self, call: Call, key: Key) -> Receipt:
-        """Send and note what it cost."""
-        name = f"{call.contract}.{call.function}"
-        receipt = send(self.inner, call, key, name)
-        self.acts.append(Act(name, receipt.transaction, receipt.block, receipt.gas_used))
-        return receipt
-
-    def call(self, call: Call) -> Any:
-        """What a view answers."""
-        return self.inner.call(call)
-
-    def events(self, from_block: int, to_block: int) -> list[Logged]:
-        """Events of the watched contracts."""
-        return self.inner.events(from_block, to_block)
-
-    def code(self, address: Address) -> bytes:
-        """The code at an address."""
-        return self.inner.code(address)
-
-
 def deploy(
     key: KeyPath,
     rpc: Rpc = RPC_DEFAULT,
@@ -116,15 +63,14 @@ def deploy(
     with clean_exit():
         ledger = open_ledger(rpc)
         if out.exists():
-            deployed, acts = _existing(ledger, out), []
+            deployed = _existing(ledger, out)
         else:
             owner = open_key(key, passphrase_file)
-            need_gas(ledger, owner.address)
-            deployed, acts = _deploy(ledger, owner, out, treasury, bond_delay)
-        _tell(deployed, acts, out, as_json)
+            deployed = _deploy(ledger, owner, out, treasury=treasury, bond_delay=bond_delay)
+        _tell(deployed, ledger.acts, out, as_json)
 
 
-def _existing(ledger: RpcLedger, out: Path) -> Deployed:
+def _existing(ledger: MeteredLedger, out: Path) -> Deployed:
     """The network that the file names, if it is on this chain."""
     from ostrom.chain.deployed import read_deployed
 
@@ -139,19 +85,19 @@ def _existing(ledger: RpcLedger, out: Path) -> Deployed:
 
 
 def _deploy(
-    ledger: RpcLedger, owner: Key, out: Path, treasury: str, bond_delay: int
-) -> tuple[Deployed, list[Act]]:
-    from ostrom.chain.deployed import Deployed, write_deployed
+    ledger: MeteredLedger, owner: Key, out: Path, *, treasury: str, bond_delay: int
+) -> Deployed:
+    from ostrom.chain.deployed import Deployed, need_writable, write_deployed
     from ostrom.chain.deployment import deploy as deploy_contracts
-    from ostrom.cli.accounts import account
+    from ostrom.node.taskfile import account_of
 
-    collects, metered = account(treasury), Metered(ledger)
-    # The file must be writable before anything is paid.
-    write_nothing(out)
-    contracts = deploy_contracts(metered, owner, treasury=collects, bond_delay=bond_delay)
-    deployed = Deployed(ledger.chain_id, metered.acts[0].block, contracts)
+    collects = account_of(treasury)
+    ledger.need_gas(owner.address)
+    need_writable(out)
+    contracts = deploy_contracts(ledger, owner, treasury=collects, bond_delay=bond_delay)
+    deployed = Deployed(ledger.chain_id, ledger.acts[0].block, contracts)
     write_deployed(out, deployed)
-    return deployed, metered.acts
+    return deployed
 
 
 def _tell(deployed: Deployed, acts: list[Act], out: Path, as_json: bool) -> None:
@@ -170,5 +116,5 @@ def _tell(deployed: Deployed, acts: list[Act], out: Path, as_json: bool) -> None
         )
         return
     show_table(("Contract", "Address"), list(deployed.contracts.addresses.items()))
-    said = f"{whole(gas)} gas in {len(acts)} transactions" if acts else "already deployed"
+    said = f"{whole(gas)} gas in {count(len(acts), 'transaction')}" if acts else "already deployed"
     typer.echo(f"chain {deployed.chain_id}, from block {deployed.block}: {said}; see {out}")

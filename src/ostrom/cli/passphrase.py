@@ -60,6 +60,4 @@ def ask_secret(question: str) -> str:
             return getpass(f"{question}: ")
     except EOFError:
         pass
-    raise InputError(
-        f"nobody answers '{question}': give --passphrase-file, or set {VARIABLE}"
-    )
+    raise InputError(f"nobody answers '{question}': give --passphrase-file, or set {VARIABLE}")

@@ -5,6 +5,8 @@
 // - it sends a new block to the square root of its peers, and drops one that is no child of its
 //   own head, so three validators fall apart; here everybody gets it, with the ancestors it lacks,
 //   and the chain of the highest total difficulty wins, as EIP-225 says;
+// - it cannot run a contract under Clique, since nobody tells its EVM how to find a block's signer,
+//   nor estimate gas or seal a transaction, since it does so in a block that is not signed yet;
 // - it holds "has signed recently" against its own head's ancestors, also for another branch.
 import dgram from "node:dgram"
 import net from "node:net"
@@ -32,11 +34,62 @@ dgram.Socket.prototype.bind = function (port) {
   return bind.call(this, port, LOOPBACK)
 }
 
-const { createBlockFromBytesArray, cliqueSigner, cliqueVerifySignature } =
-  await load_package("@ethereumjs/block")
+const {
+  cliqueSigner,
+  cliqueVerifySignature,
+  createBlockFromBytesArray,
+  createSealedCliqueBlockHeader,
+} = await load_package("@ethereumjs/block")
+const { BlockBuilder } = await load_package("@ethereumjs/vm")
+const { EVM } = await load_package("@ethereumjs/evm")
 const { CliqueConsensus } = await load_package("@ethereumjs/blockchain")
-const { equalsBytes } = await load_package("@ethereumjs/util")
+const { createAddressFromString, equalsBytes, hexToBytes } = await load_package("@ethereumjs/util")
+const { Eth } = await load("src", "rpc", "modules", "eth.js")
 const { FullSynchronizer } = await load("src", "sync", "fullsync.js")
+
+const interpret = EVM.prototype.runInterpreter
+EVM.prototype.runInterpreter = function (...given) {
+  this._optsCached.cliqueSigner ??= cliqueSigner
+  return interpret.apply(this, given)
+}
+
+const add = BlockBuilder.prototype.addTransaction
+BlockBuilder.prototype.addTransaction = function (...given) {
+  const { cliqueSigner: key, ...rest } = this.blockOpts
+  const header = { ...this.headerData, gasUsed: this.gasUsed, extraData: new Uint8Array(97) }
+  this.headerData.extraData = createSealedCliqueBlockHeader(header, key, {
+    ...rest,
+    freeze: false,
+  }).extraData
+  return add.apply(this, given)
+}
+
+const GAS_OF_TRANSACTION = 21_000n
+const GAS_OF_CREATION = 32_000n
+const gas_of_byte = (byte) => (byte === 0 ? 4n : 16n)
+
+Eth.prototype.estimateGas = async function ([asked]) {
+  const block = await this._chain.getCanonicalHeadBlock()
+  const vm = await this._vm.shallowCopy()
+  await vm.stateManager.setStateRoot(block.header.stateRoot)
+  const data = hexToBytes(asked.data ?? asked.input ?? "0x")
+  const address = (text) => (text === undefined ? undefined : createAddressFromString(text))
+  const { execResult } = await vm.evm.runCall({
+    block,
+    caller: address(asked.from),
+    data,
+    gasLimit: block.header.gasLimit,
+    to: address(asked.to),
+    value: BigInt(asked.value ?? 0),
+  })
+  if (execResult.exceptionError !== undefined) {
+    const returned = `0x${Buffer.from(execResult.returnValue).toString("hex")}`
+    throw { code: 3, message: "execution reverted", data: returned }
+  }
+  const before = GAS_OF_TRANSACTION + (asked.to === undefined ? GAS_OF_CREATION : 0n)
+  const gas = data.reduce((sum, byte) => sum + gas_of_byte(byte), before)
+  return `0x${(gas + execResult.executionGasUsed).toString(16)}`
+}
 
 const validate = CliqueConsensus.prototype.validateConsensus
 CliqueConsensus.prototype.validateConsensus = async function (block) {

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
-from ostrom.chain.client import ChainClient
 from ostrom.chain.deployed import Deployed, read_deployed
 from ostrom.chain.follower import Follower, View
+from ostrom.chain.ledger import Ledger
 from ostrom.chain.rpc_client import RpcClient
 from ostrom.chain.wallet import Key
 from ostrom.codec import keccak, words
 from ostrom.errors import InputError, LedgerError, StoreError
 from ostrom.node.agent import Agent
-from ostrom.node.config import NodeConfig
 from ostrom.node.journal import Journal
 from ostrom.node.looking import Ending, Stop
 from ostrom.node.outbox import Outbox
@@ -148,17 +148,19 @@ class Assembly:
     def chain(self) -> RpcClient:
         """The chain, once its contracts are the ones that are installed here."""
         chain = RpcClient(self.config.rpc, chain_id=self.deployed.chain_id)
+        # To check contracts takes views alone, which both seams have.
+        views = cast(Ledger, chain)
         try:
-            self.deployed.contracts.watch(chain)
+            self.deployed.contracts.watch(views)
         except LedgerError:
             chain.head()
-            # The node answers: if the contracts are still wrong, waiting mends nothing.
-            self._check_again(chain)
+            self._check_again(views)
         return chain
 
-    def _check_again(self, chain: RpcClient) -> None:
+    def _check_again(self, views: Ledger) -> None:
+        """The chain does answer: if the contracts are still wrong, waiting mends nothing."""
         try:
-            self.deployed.contracts.watch(chain)
+            self.deployed.contracts.watch(views)
         except LedgerError as error:
             raise InputError(f"{error} ({self.config.deployment})") from None
 

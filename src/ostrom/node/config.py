@@ -106,9 +106,10 @@ class NodeConfig(BaseModel):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """One text, or several with commas between them, as a list."""
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return tuple(value) if isinstance(value, list) else value
+        parts = [value] if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)) or not all(isinstance(one, str) for one in parts):
+            return value
+        return tuple(word.strip() for one in parts for word in one.split(",") if word.strip())
 
     @field_validator("role")
     @classmethod
@@ -252,23 +253,26 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _lines(error: ValidationError, given: Mapping[str, _Given]) -> list[str]:
     """One line for each fault, with the place that the value came from."""
-    lines = []
+    lines: dict[str, str] = {}
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
-        text = fault["msg"].removeprefix("Value error, ")
+        text = _said(fault["msg"].removeprefix("Value error, "))
         if fault["type"] == "missing":
-            lines.append(f"{name} is missing: give {FLAGS[name]}, or {ENVIRONMENT[name]}")
+            text = f"{name} is missing: give {FLAGS[name]}, or {ENVIRONMENT[name]}"
         elif name in given:
-            lines.append(f"{given[name].place}: {_said(text)}")
-        else:
-            lines.append(text)
-    return list(dict.fromkeys(lines))
+            text = f"{given[name].place}: {text}"
+        # A second fault of one setting only repeats the first in other words.
+        lines.setdefault(name, text)
+    return list(lines.values())
 
 
 def _said(text: str) -> str:
-    return f"{text[:1].lower()}{text[1:]}".replace(
-        "string should match pattern '^(0x)?[0-9a-fA-F]{64}$'", "a task is 64 hexadecimal digits"
-    )
+    """pydantic's words as the end of a line."""
+    if text.startswith("String should match pattern"):
+        return "a task is named by 64 hexadecimal digits"
+    if text.startswith("Tuple should have at least 1 item"):
+        return "give at least one"
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _url(text: str) -> str:

@@ -65,11 +65,11 @@ class Secrets:
 
     def protect_url(self, url: str) -> None:
         """Show an address as scheme, host and port: providers put access keys into the rest."""
-        shown = place_of(url)
+        shown, parts = place_of(url), urlsplit(url)
         if shown != url:
             self.protect(url, shown)
-            self.protect(urlsplit(url).path.strip("/"))
-            self.protect(urlsplit(url).query)
+            for part in (*parts.path.split("/"), parts.query, parts.password or ""):
+                self.protect(part)
 
     def redact(self, text: str) -> str:
         """The text without secrets.
@@ -103,7 +103,10 @@ def place_of(url: str) -> str:
 
 
 class Lines(logging.Formatter):
-    """One line a record: `json` for machines, else for people. Times are in UTC."""
+    """One line a record, as JSON for machines or as text for people. Times are in UTC.
+
+    A fault of the program comes with its trace: in JSON as a list, in text as indented lines.
+    """
 
     def __init__(self, secrets: Secrets, *, as_json: bool) -> None:
         super().__init__()
@@ -117,25 +120,26 @@ class Lines(logging.Formatter):
             fields.setdefault("error", f"{type(fault).__name__}: {fault}"[:LINE_CHARACTERS_MAX])
         parts = {name: self._clean(str(value)) for name, value in fields.items()}
         message = self._clean(record.getMessage())
+        trace = self._trace(record)
         if self._as_json:
             whole = {name: v for name, v in fields.items() if isinstance(v, int)}
             line = {"time": _stamp(record), "level": record.levelname.lower()}
-            return json.dumps({**line, "logger": record.name, "message": message, **parts, **whole})
+            line |= {"logger": record.name, "message": message, **parts}
+            return json.dumps({**line, **whole, **({"trace": trace} if trace else {})})
         tail = "".join(f" {name}={_quoted(value)}" for name, value in parts.items())
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        trace = self._trace(record)
-        return f"{_stamp(record)} {level}{message}{tail}{trace}"
+        indented = "".join(f"\n    {one}" for one in trace)
+        return f"{_stamp(record)} {level}{message}{tail}{indented}"
 
     def _clean(self, text: str) -> str:
         one = self._secrets.redact(text[:LINE_CHARACTERS_MAX])
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in one)
 
-    def _trace(self, record: logging.LogRecord) -> str:
-        """Where a program error happened, for people; its text has gone through the same sieve."""
+    def _trace(self, record: logging.LogRecord) -> list[str]:
+        """Where a program error happened; its lines go through the same sieve."""
         if not record.exc_info or record.levelno < logging.ERROR:
-            return ""
-        lines = self.formatException(record.exc_info).splitlines()
-        return "".join(f"\n    {self._clean(line)}" for line in lines)
+            return []
+        return [self._clean(line) for line in self.formatException(record.exc_info).splitlines()]
 
 
 def _plain(record: logging.LogRecord, name: str) -> object:

@@ -46,7 +46,7 @@ NUMBERS: tuple[Number, ...] = (
     Number("counter", "acts_confirmed", "landed", "Transactions deep enough in the chain."),
     Number("counter", "acts_failed", "failed", "Transactions that only cost gas."),
     Number("counter", "acts_refused", "refused_total", "Acts that the contracts refused."),
-    Number("counter", "acts_resubmitted", "resubmitted", "Transactions that were sent again."),
+    Number("counter", "acts_resubmitted", "again", "Transactions that were sent again."),
     Number("counter", "acts_replaced", "raised", "Transactions sent again with higher fees."),
     Number("counter", "gas_spent", "gas", "Gas of the confirmed transactions."),
     Number("gauge", "balance_wei", "balance", "The account's coins."),

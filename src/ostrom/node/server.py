@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 128
 HEADER_BYTES_MAX = 16 * 1_024
-HEADER_SECONDS_MAX = 10.0
-REQUEST_SECONDS_MAX = 300.0
 IDLE_SECONDS_MAX = 5
 STOP_SECONDS_MAX = 5
 START_SECONDS_MAX = 15
@@ -142,6 +140,8 @@ def _json(value: Any) -> Any:
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 whose patience ends: with a request's head, and with the whole exchange."""
 
+    head_seconds_max = 10.0
+    exchange_seconds_max = 300.0
     _alarm: asyncio.TimerHandle | None = None
     _waits_for_head = False
 
@@ -165,12 +165,17 @@ class PatientProtocol(H11Protocol):
         self._set(None)
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Let a request that is under way end, but not wait for one that does not."""
+        super().shutdown()
+        self._set(STOP_SECONDS_MAX - 1)
+
     def _watch(self) -> None:
         """Set the clock when what is waited for changes, and only then: drops do not reset it."""
         waits = self.cycle is None or self.cycle.response_complete
         if self._alarm is None or waits != self._waits_for_head:
             self._waits_for_head = waits
-            self._set(HEADER_SECONDS_MAX if waits else REQUEST_SECONDS_MAX)
+            self._set(self.head_seconds_max if waits else self.exchange_seconds_max)
 
     def _set(self, seconds: float | None) -> None:
         if self._alarm is not None:
@@ -191,7 +196,9 @@ class Server:
     True
     """
 
-    def __init__(self, app: Starlette, place: Place) -> None:
+    def __init__(
+        self, app: Starlette, place: Place, *, protocol: type[H11Protocol] = PatientProtocol
+    ) -> None:
         """Take the port; nothing is served before `start`.
 
         Raises:
@@ -208,7 +215,7 @@ class Server:
         self.app = app
         settings = uvicorn.Config(
             app,
-            http=PatientProtocol,
+            http=protocol,
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -95,7 +95,8 @@ class TaskFile(_Table):
 
     Amounts are in whole tokens. `name` tells tasks with equal rules apart: the same file makes the
     same task, so creating it twice pays once. `membership` is the address of a contract that says
-    who may join, such as an AllowList.
+    who may join, such as an AllowList; `store` is the folder of the store that gets spec and first
+    model.
 
     >>> task = TaskFile.parse(EXAMPLE)
     >>> task.mechanisms.aggregation, task.phases.commit
@@ -111,6 +112,7 @@ class TaskFile(_Table):
     quorum_bps: int = Field(default=QUORUM_BPS_MIN, ge=QUORUM_BPS_MIN, le=QUORUM_BPS_MAX)
     validators: tuple[str, ...] = Field(min_length=1, max_length=VALIDATORS_MAX)
     membership: str = NOBODY
+    store: str | None = None
     phases: PhaseTable = PhaseTable()
     model: ModelTable
     mechanisms: MechanismTable
@@ -235,6 +237,21 @@ class PreparedTask:
         return spec, model
 
 
+def account_of(text: str) -> Address:
+    """The account that a user wrote; one whose checksum is wrong is refused.
+
+    Raises:
+        InputError: it is no account.
+
+    >>> account_of("0x7e5f4552091a69125d5dfcb7b8c2659029395bdf")
+    '0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf'
+    """
+    try:
+        return _account(text)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
 def units(amount: str | int, decimals: int = 18, *, least: int = 0) -> int:
     """An amount of whole tokens in the token's smallest unit.
 
@@ -251,7 +268,7 @@ def units(amount: str | int, decimals: int = 18, *, least: int = 0) -> int:
     part = part.rstrip("0")
     if len(part) > decimals:
         raise InputError(f"{amount} has more than {decimals} decimals")
-    found = int(whole or "0") * 10**decimals + int(part.ljust(decimals, "0") or "0")
+    found = int((whole + part.ljust(decimals, "0")) or "0")
     if not least <= found <= UNITS_MAX:
         raise InputError(f"{amount} is too {'small' if found < least else 'large'} an amount")
     return found

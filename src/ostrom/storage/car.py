@@ -21,14 +21,16 @@ from ostrom.types import Cid
 ROOTS_MAX = 23
 """More roots than one CBOR byte counts are of no use here."""
 
-EMPTY_IDENTITY = bytes.fromhex("01550000")
+_EMPTY_IDENTITY = bytes.fromhex("01550000")
 """`bafkqaaa`, the CID that holds no bytes and needs no block; gateways are probed with it."""
 
 _HEADER_BYTES_MAX = 64 + ROOTS_MAX * (CID_BYTES + 8)
 _VARINT_BYTES_MAX = 9
 _ROOTS, _VERSION = b"\xa2\x65roots", b"\x67version\x01"
-_LINK = b"\xd8\x2a\x58"
-"""CBOR's tag 42, for a CID, and the head of a byte string whose length is one byte."""
+_LINK = b"\xd8\x2a\x58\x25\x00"
+"""CBOR's tag 42, for a CID, then a byte string of 37 bytes whose first is zero."""
+
+_PROBE_HEADER = _ROOTS + b"\x81\xd8\x2a\x45\x00" + _EMPTY_IDENTITY + _VERSION
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,25 @@ def encode_car(roots: Sequence[Cid], blocks: Iterable[Block]) -> Iterator[bytes]
     >>> [len(part) for part in parts]
     [59, 42]
     """
-    yield encode_header([cid_to_bytes(root) for root in roots])
+    yield prefixed(_header([cid_to_bytes(root) for root in roots]))
     for cid, block in blocks:
         yield varint(CID_BYTES + len(block)) + cid_to_bytes(cid) + block
 
 
-def encode_header(roots: Sequence[bytes]) -> bytes:
-    """The header of a CAR whose roots have these binary CIDs; InputError if they are too many."""
+def encode_probe() -> bytes:
+    """The CAR of `bafkqaaa`, the CID of no bytes: a header and no block.
+
+    >>> encode_probe()[1:].hex()[:32]
+    'a265726f6f747381d82a450001550000'
+    """
+    return prefixed(_PROBE_HEADER)
+
+
+def _header(roots: Sequence[bytes]) -> bytes:
     if len(roots) > ROOTS_MAX:
         raise InputError(f"a CAR has at most {ROOTS_MAX} roots here, not {len(roots)}")
-    links = (_LINK + bytes((len(root) + 1,)) + b"\0" + root for root in roots)
-    header = _ROOTS + bytes((0x80 + len(roots),)) + b"".join(links) + _VERSION
-    return varint(len(header)) + header
+    links = b"".join(_LINK + root for root in roots)
+    return _ROOTS + bytes((0x80 + len(roots),)) + links + _VERSION
 
 
 def decode_car(stream: BinaryIO, *, block_bytes: int, total_bytes: int) -> Car:
@@ -144,14 +153,14 @@ def _children_first(root: Cid, nodes: dict[Cid, bytes], store: Store) -> list[Ci
 
 
 def _roots(header: bytes) -> tuple[Cid, ...]:
-    """The roots in a header; what differs from `encode_header` in one byte is refused."""
-    start, step = len(_ROOTS) + 1, len(_LINK) + 2 + CID_BYTES
+    """The roots in a header; what differs from `_header` in one byte is refused."""
+    start, step = len(_ROOTS) + 1, len(_LINK) + CID_BYTES
     count = header[start - 1] - 0x80 if len(header) >= start else -1
     if not 0 <= count <= ROOTS_MAX:
         raise CorruptContent("this is no CAR: its header is not the one of version 1")
-    first = start + len(_LINK) + 2
+    first = start + len(_LINK)
     raw = [header[first + step * n : first + step * n + CID_BYTES] for n in range(count)]
-    if any(len(root) != CID_BYTES for root in raw) or encode_header(raw) != prefixed(header):
+    if any(len(root) != CID_BYTES for root in raw) or _header(raw) != header:
         raise CorruptContent("this is no CAR: its header is not the one of version 1")
     return tuple(_cid(root) for root in raw)
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostrom.errors import InputError
-from ostrom.storage.cid import Codec, codec_of, parse_cid
+from ostrom.storage.cid import parse_cid
 from ostrom.storage.walk import Span
-from ostrom.types import Cid
 
 RAW_TYPE = "application/vnd.ipld.raw"
 CAR_TYPE = "application/vnd.ipld.car"
@@ -45,6 +44,7 @@ class RawRequest:
     """One block."""
 
     format = "raw"
+    query = "format=raw"
 
     @property
     def content_type(self) -> str:
@@ -67,12 +67,28 @@ class CarRequest:
 
     @property
     def content_type(self) -> str:
-        return f"{CAR_TYPE}; version=1; order=dfs; dups={'y' if self.dups else 'n'}"
+        return f"{CAR_TYPE}; version=1; order=dfs; dups={self._dups}"
 
     def tag(self, cid: str) -> str:
         """The ETag of the answer, a strong one: order and header are always the same."""
-        part = "" if self.entity is None else f".{self.entity[0]}-{self.entity[1]}".replace("*", "")
-        return f'"{self.scope}{part}.{cid}.car.dfs.{"y" if self.dups else "n"}"'
+        return f'"{self.scope}{self._bytes}.{cid}.car.dfs.{self._dups}"'
+
+    @property
+    def query(self) -> str:
+        """What a URL says to ask for the same."""
+        part = f"&entity-bytes={self._bytes}" if self.entity else ""
+        return f"format=car&dag-scope={self.scope}{part}&car-order=dfs&car-dups={self._dups}"
+
+    @property
+    def _bytes(self) -> str:
+        if self.entity is None:
+            return ""
+        first, last = self.entity
+        return f"{first}:{'*' if last is None else last}"
+
+    @property
+    def _dups(self) -> str:
+        return "y" if self.dups else "n"
 
     def span(self, size: int) -> Span:
         """The bytes asked for, of content of `size` bytes.
@@ -165,11 +181,6 @@ def matches_tag(header: str | None, tag: str) -> bool:
     """
     tags = [part.strip().removeprefix("W/") for part in (header or "").split(",")]
     return "*" in tags or tag in tags
-
-
-def codec_of_name(name: str) -> Codec:
-    """The codec of the CID in a path; the probe holds plain bytes."""
-    return "raw" if name == PROBE else codec_of(Cid(name))
 
 
 def _offers(accept: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -140,7 +140,7 @@ def prefixed(data: bytes) -> bytes:
     """`data` after its length.
 
     >>> prefixed(b"alice")
-    b'\x05alice'
+    b'\\x05alice'
     """
     return varint(len(data)) + data
 

@@ -1,8 +1,8 @@
 """The relay: signed messages over HTTP, one transaction for many, so that trainers need no ether.
 
-`desk` decides, `book` remembers, `lanes` and `admission` know each kind of message, `messages` fixes
-their bytes, `timing` says when. None of them does I/O besides the book's file. `http` and `client`
-need the extra `node` and are imported by whoever uses them.
+`desk` decides, `book` remembers, `lanes` and `admission` know each kind of message, `messages`
+fixes their bytes, `timing` says when. None of them does I/O besides the book's file. `http` and
+`client` need the extra `node` and are imported by whoever uses them.
 """
 
 from ostrom.node.relay.book import IN_MEMORY, Book

@@ -6,8 +6,8 @@ prove nothing: only the chain shows that a message was carried.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import time
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ class RelayClient:
         urls: Sequence[str],
         *,
         seconds_max: float = SECONDS_MAX,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """The relays at `urls`, each http or https and without a path of its own or with one.
 
@@ -45,14 +45,8 @@ class RelayClient:
         if not urls:
             raise InputError("give the URL of at least one relay")
         self.urls = tuple(_checked(url) for url in urls)
-        self._seconds_max = seconds_max
-        self._client = httpx.Client(
-            follow_redirects=False,
-            trust_env=False,
-            timeout=httpx.Timeout(seconds_max),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
-            transport=transport,
-        )
+        self._seconds_max, self._transport = seconds_max, transport
+        self._trust = httpx.create_ssl_context(trust_env=False)
 
     def offer(self, data: bytes, *, first: int = 0) -> Receipt:
         """Hand a message to one relay after the other until one takes it.
@@ -66,6 +60,8 @@ class RelayClient:
 
         Raises:
             CodecError: `data` is no message.
+
+        Waits, so call it outside of an event loop.
         """
         kind = kind_of(decode_message(data))
         refused: list[Receipt] = []
@@ -78,32 +74,38 @@ class RelayClient:
         return next((one for one in refused if one.status != NOT_NOW), refused[0])
 
     def _offer_to(self, url: str, kind: str, data: bytes) -> Receipt:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        request = self._client.build_request(
-            "POST", f"{url}/v1/{kind}", content=data, headers=headers
-        )
         try:
-            response = self._client.send(request, stream=True)
-            try:
-                body = self._read(response)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
+            return asyncio.run(self._asked(url, kind, data))
+        except TimeoutError:
+            return receipt(NOT_NOW, f"{url} took more than {self._seconds_max:g} seconds")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return receipt(NOT_NOW, f"{url} cannot be reached: {type(error).__name__}")
-        return _understood(url, response.status_code, body)
 
-    def _read(self, response: httpx.Response) -> bytes | None:
-        """The whole answer, unless it is long or drips."""
-        end, body = time.monotonic() + self._seconds_max, bytearray()
-        for chunk in response.iter_raw():
-            body += chunk
-            if len(body) > ANSWER_BYTES_MAX or time.monotonic() > end:
-                return None
-        return bytes(body)
+    async def _asked(self, url: str, kind: str, data: bytes) -> Receipt:
+        """One request; the time limit is for all of it, so nobody can hold us by dripping."""
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(self._seconds_max),
+            httpx.AsyncClient(
+                verify=self._trust,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=self._seconds_max,
+                transport=self._transport,
+            ) as client,
+            client.stream("POST", f"{url}/v1/{kind}", content=data, headers=headers) as response,
+        ):
+            return _understood(url, response.status_code, await _read(response))
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+
+async def _read(response: httpx.Response) -> bytes | None:
+    """The whole answer, unless it is long."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            return None
+    return bytes(body)
 
 
 def _understood(url: str, status: int, body: bytes | None) -> Receipt:

@@ -6,8 +6,8 @@
 | `GET /v1/status` | what the relay serves and sees |
 | `GET /openapi.json` | the interface |
 
-Threat answered: large, slow, many and malformed requests. Not answered: a flood that fills the line;
-and headers that arrive slowly are the server's to cut off.
+Threat answered: large, slow, many and malformed requests. Not answered: a flood that fills the
+line; and headers that arrive slowly are the server's to cut off.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostrom.node.relay.messages import FORMS
-from ostrom.version import __version__
+from ostrom.version import VERSION
 
 ANSWERS: Mapping[int, str] = {
     200: "known already, or the chain has it",
@@ -60,7 +60,7 @@ def openapi(kinds: Sequence[str]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Ostrom relay",
-            "version": __version__,
+            "version": VERSION,
             "description": "Carries signed messages to the chain. Bodies are canonical JSON: "
             "sorted keys, no white space.",
         },

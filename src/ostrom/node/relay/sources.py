@@ -1,8 +1,8 @@
 """How much one source may ask for: a bucket of requests per source, refilled steadily.
 
-GCRA, the leaky bucket as a meter (ITU-T I.371): per source one number is kept, when its bucket would
-be full again. Sources that have been quiet for a while are forgotten, and so are the oldest where
-there are too many, so memory has a bound whoever asks.
+GCRA, the leaky bucket as a meter (ITU-T I.371): per source one number is kept, when its bucket
+would be full again. Where there are too many sources, those that have been quiet for longest are
+forgotten, so memory has a bound whoever asks.
 """
 
 from __future__ import annotations
