@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.chain.anvil import Anvil
 
 from ostrom.chain.contracts import (
     SignedCommit,
@@ -66,7 +60,6 @@ from ostrom.types import (
 )
 
 ZERO = bytes(32)
-ROOT = Path(__file__).parents[2]
 HOUR = 3600
 
 
@@ -81,36 +74,8 @@ class Chain:
 
 @pytest.fixture(scope="module")
 def anvil() -> Iterator[str]:
-    binary = ROOT / "node_modules" / ".bin" / "anvil"
-    if not binary.exists() or shutil.which("node") is None:
-        pytest.fail("anvil is missing: install Node 20 and run `npm ci` in the project's root")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    node = subprocess.Popen(
-        [binary, "--quiet", "--host", "127.0.0.1", "--port", str(port), "--chain-id", "31337"],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield answering(f"http://127.0.0.1:{port}", node)
-    finally:
-        os.killpg(node.pid, signal.SIGTERM)
-        node.wait()
-
-
-def answering(url: str, node: subprocess.Popen[bytes]) -> str:
-    for _ in range(300):
-        if node.poll() is not None:
-            pytest.fail(f"anvil ended with status {node.returncode}")
-        try:
-            RpcLedger(url)
-        except LedgerError:
-            time.sleep(0.1)
-        else:
-            return url
-    return pytest.fail("anvil did not answer within 30 s")
+    with Anvil() as node:
+        yield node.url
 
 
 @pytest.fixture(params=["embedded", "rpc"])

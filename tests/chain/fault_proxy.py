@@ -14,12 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from ostrom.chain.transport import Transport
-from ostrom.errors import LedgerError
 
 ANY = "any method"
 FAULTS: Mapping[str, str] = {
@@ -46,8 +48,54 @@ FAULTS: Mapping[str, str] = {
 }
 """Every fault and the method that it is done to."""
 
-NONSENSE = (17, "0xzz", "0x", [], {}, [None], {"hash": 1}, True, "latest", -1.5, "0x" + "f" * 80)
+NONSENSE: tuple[Any, ...] = (17, "0xzz", "0x", [], {}, [None], {"hash": 1}, True, -1.5, "0x" * 40)
+INTERNAL_ERROR = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"Internal error"}}'
 REORGANISED_BLOCKS_MAX = 5
+
+
+@dataclass
+class Limits:
+    """How the node is worse than it is, all the time.
+
+    `lacks` names methods; `numbers_only` is a node without EIP-1898, `head_max` one that stands
+    still, `log_blocks_max` one that refuses long ranges, `full_blooms` a chain with busy blocks,
+    and one that is `behind` has blocks which it has not executed.
+    """
+
+    lacks: frozenset[str] = frozenset()
+    numbers_only: bool = False
+    head_max: int | None = None
+    log_blocks_max: int | None = None
+    full_blooms: bool = False
+    behind: bool = False
+
+    def refused(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The error that a question meets, empty for none."""
+        method, params = question["method"], question["params"]
+        if method in self.lacks:
+            return {"code": -32601, "message": "Method not found"}
+        if self.numbers_only and method == "eth_call" and not isinstance(params[1], str):
+            return {"code": -32602, "message": "invalid argument 1: argument must be a string"}
+        if self.log_blocks_max and method == "eth_getLogs" and "fromBlock" in params[0]:
+            span = int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1
+            if span > self.log_blocks_max:
+                return {"code": -32005, "message": "block range is too large"}
+        return {}
+
+    def changed(
+        self, question: dict[str, Any], answer: dict[str, Any], node: Transport
+    ) -> dict[str, Any]:
+        """An answer as such a node gives it."""
+        method, result = question["method"], answer.get("result")
+        if self.behind and method in ("eth_getLogs", "eth_getBlockReceipts"):
+            return {**_bare(answer), "result": []}
+        if method.startswith("eth_getBlockBy") and result:
+            latest = question["params"][0] == "latest"
+            if latest and self.head_max is not None and int(result["number"], 16) > self.head_max:
+                result = node.ask("eth_getBlockByNumber", hex(self.head_max), False)
+            bloom = "0x" + "f" * 512 if self.full_blooms else result["logsBloom"]
+            return {**_bare(answer), "result": {**result, "logsBloom": bloom}}
+        return answer
 
 
 class FaultProxy:
@@ -72,9 +120,12 @@ class FaultProxy:
         self.node = Transport(node_url)
         self.rate, self.mine, self.slow_seconds = rate, mine, slow_seconds
         self.faults = tuple(faults)
+        self.limits = Limits()
+        self._link = HTTPConnection(urlsplit(node_url).netloc)
         self.done: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.planned: list[str] = []
+        self.headers = ("", "")
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -94,6 +145,7 @@ class FaultProxy:
         self._server.shutdown()
         self._server.server_close()
         self.node.close()
+        self._link.close()
 
     def plan(self, *faults: str) -> None:
         """Do these faults to the next questions that they fit, in this order."""
@@ -158,20 +210,21 @@ class FaultProxy:
         return answer
 
     def _passed(self, question: dict[str, Any]) -> dict[str, Any]:
-        """What the node answers."""
+        """What the node answers, if it were the node that `limits` describes."""
         frame = {"jsonrpc": "2.0", "id": question["id"]}
-        try:
-            return frame | {"result": self.node.ask(question["method"], *question["params"])}
-        except LedgerError as error:
-            message = str(error).split(" failed: ", 1)[-1]
-            return frame | {"error": {"code": -32000, "message": message}}
+        refused = self.limits.refused(question)
+        if refused:
+            return frame | {"error": refused}
+        self._link.request("POST", "/", json.dumps(question), {"Content-Type": "application/json"})
+        answer = json.loads(self._link.getresponse().read())
+        return self.limits.changed(question, answer, self.node)
 
 
 def _fits(fault: str, question: dict[str, Any]) -> bool:
     """True if a fault can be done to a question; only the newest block can be stale."""
     method, params = question["method"], question["params"]
     if fault == "stale head":
-        return method == "eth_getBlockByNumber" and params[0] == "latest"
+        return bool(method == "eth_getBlockByNumber" and params[0] == "latest")
     return FAULTS[fault] in (ANY, method)
 
 
@@ -192,6 +245,7 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
+            proxy.headers = (self.path, self.headers.get("Authorization", ""))
             length = int(self.headers["Content-Length"])
             fault, body = proxy.answer(json.loads(self.rfile.read(length)))
             if fault in ("gone", "gone after acceptance"):
@@ -203,9 +257,7 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             elif fault == "html":
                 self._send(200, b"<!DOCTYPE html><title>Sign in</title>")
             elif fault == "internal error":
-                self._send(
-                    200, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"x"}}'
-                )
+                self._send(200, INTERNAL_ERROR)
             elif fault == "truncated":
                 self._send(200, body[: len(body) // 2])
             elif fault == "broken off":

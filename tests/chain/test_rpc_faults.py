@@ -49,7 +49,7 @@ def counts() -> Iterator[Counter[str]]:
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(rpc, "POLL_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(rpc, "POLL_SECONDS_MAX", 0.01)
     monkeypatch.setattr(rpc, "OFFER_SECONDS", 0.1)
     monkeypatch.setattr(rpc, "REQUEST_SECONDS_MAX", REQUEST_SECONDS)
 
@@ -62,7 +62,7 @@ def test_each_transaction_is_mined_once_whatever_the_node_does(
     alice, bob = Key.generate(), simulation_key(seed, "bob").address
     fund(direct, alice)
     with FaultProxy(
-        anvil.url, seed=seed, rate=RATE, mine=0.5, slow_seconds=2 * REQUEST_SECONDS
+        anvil.url, seed=seed, rate=RATE, mine=0.8, slow_seconds=2 * REQUEST_SECONDS
     ) as proxy:
         ledger = again(lambda: RpcLedger(proxy.url, chain_id=31337, confirmations=DEEP))
         token = Token(deployed(ledger, alice))

@@ -16,7 +16,7 @@ from ostrom.node.config import (
     NAMED_DATA,
     ConfigError,
     NodeConfig,
-    Place,
+    Listen,
     load_config,
 )
 
@@ -160,15 +160,15 @@ def test_lists_come_as_lists_or_with_commas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "loopback"),
     [
-        ("127.0.0.1:0", Place("127.0.0.1", 0), True),
-        ("127.0.0.1", Place("127.0.0.1", 8550), True),
-        ("localhost:9", Place("localhost", 9), True),
-        ("[::1]:9", Place("::1", 9), True),
-        ("0.0.0.0:9", Place("0.0.0.0", 9), False),
-        ("[::]:9", Place("::", 9), False),
+        ("127.0.0.1:0", Listen("127.0.0.1", 0), True),
+        ("127.0.0.1", Listen("127.0.0.1", 8550), True),
+        ("localhost:9", Listen("localhost", 9), True),
+        ("[::1]:9", Listen("::1", 9), True),
+        ("0.0.0.0:9", Listen("0.0.0.0", 9), False),
+        ("[::]:9", Listen("::", 9), False),
     ],
 )
-def test_where_to_listen(text: str, place: Place, loopback: bool) -> None:
+def test_where_to_listen(text: str, place: Listen, loopback: bool) -> None:
     found = load_config(None, {}, {**GIVEN, "listen": text}).listen
     assert (found, found.loopback) == (place, loopback)
     assert str(found).endswith(f":{place.port}")

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ostrom.errors import InputError
-from ostrom.node.config import Place
+from ostrom.node.config import Listen
 from ostrom.node.server import (
     CONNECTIONS_MAX,
     HEADER_BYTES_MAX,
@@ -26,7 +26,7 @@ from ostrom.node.server import (
     application,
 )
 
-HERE = Place("127.0.0.1", 0)
+HERE = Listen("127.0.0.1", 0)
 HEAD_SECONDS, EXCHANGE_SECONDS = 0.4, 1.2
 
 
@@ -196,7 +196,7 @@ def test_a_port_that_is_taken_is_one_line(server: Server) -> None:
     ):
         Server(application(Board(time.monotonic)), server.place)
     with pytest.raises(InputError, match=r"cannot listen on 192\.0\.2\.1:8550"):
-        Server(application(Board(time.monotonic)), Place("192.0.2.1", 8550))
+        Server(application(Board(time.monotonic)), Listen("192.0.2.1", 8550))
 
 
 def test_it_listens_on_this_machine_alone(server: Server) -> None:

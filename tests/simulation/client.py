@@ -13,6 +13,8 @@ from tests.simulation.chain import CHAIN_ID, WEI, SimBlock, SimChain
 from tests.simulation.faults import ChainUnreachable, Crash, Faults
 from tests.simulation.transactions import Transaction, read_transaction
 
+CALLS_FEW, CALLS_MANY = 20, 1 << 30
+
 LAG_MAX = 3
 """Blocks that a node behind may lag."""
 
@@ -33,6 +35,7 @@ class SimNodeClient:
         self.branch: SimBlock | None = None
         self._lag = 0
         self._lag_ends = 0
+        self._calls_left = CALLS_MANY
 
     @property
     def chain_id(self) -> int:
@@ -42,6 +45,12 @@ class SimNodeClient:
     def watch(self, contracts: Mapping[Address, str]) -> None:
         """Hear the events of these contracts."""
         self._contracts.update(contracts)
+
+    def begin(self) -> None:
+        """A poll begins: from some call on the RPC node may not answer until the next one."""
+        self._calls_left = CALLS_MANY
+        if self._faults.strikes("chain unreachable", self.name):
+            self._calls_left = self._faults.dice.randrange(CALLS_FEW)
 
     def head(self) -> Block:
         """The newest block of this view."""
@@ -146,5 +155,6 @@ class SimNodeClient:
             raise ChainUnreachable("no route to the RPC node")
         if self._faults.strikes("crash before", self.name):
             raise Crash(self.name)
-        if self._faults.strikes("chain unreachable", self.name):
+        self._calls_left -= 1
+        if self._calls_left < 0:
             raise ChainUnreachable("the RPC node does not answer")

@@ -18,6 +18,8 @@ from typing import Any
 
 import apsw
 
+from tests.simulation.faults import Crash
+
 SECTOR = 512
 
 Hook = Callable[[str], None]
@@ -151,16 +153,24 @@ class Connection:
         with _translated():
             self._file = apsw.Connection(str(path), vfs=mounted.name)
         mounted.connections.append(self._file)
+        self._is_alive()
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterable[Any]:
         """Run one statement; its rows."""
         with _translated():
-            return list(self._file.execute(sql, parameters))
+            rows = list(self._file.execute(sql, parameters))
+        self._is_alive()
+        return rows
 
     def close(self) -> None:
         """Let the file go."""
         with _translated():
             self._file.close()
+
+    def _is_alive(self) -> None:
+        """SQLite passes over some errors, and with them over the end of its own process."""
+        if self._mounted.is_ghost:
+            raise Crash("the process has ended")
 
 
 class _translated:
@@ -187,6 +197,11 @@ class _Mounted(apsw.VFS):
         self.connections: list[apsw.Connection] = []
         self._disk: SimDisk | None = disk
         super().__init__(self.name, base="")
+
+    @property
+    def is_ghost(self) -> bool:
+        """True once this run is over."""
+        return self._disk is None
 
     def cut_off(self) -> None:
         """Let nothing reach the disk from now on."""

@@ -14,7 +14,7 @@ from random import Random
 from ostrom.errors import LedgerError, StoreError
 
 RATES: Mapping[str, float] = {
-    "chain unreachable": 0.03,
+    "chain unreachable": 0.2,
     "chain fails after taking": 0.15,
     "stale head": 0.04,
     "logs missing": 0.02,

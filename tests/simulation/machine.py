@@ -61,6 +61,7 @@ class Machine:
         """Let the node look once; False if its process has ended."""
         forget_computations()
         self._alive = True
+        self.client.begin()
         try:
             if self.agent is None:
                 self.agent = self._boot()

@@ -150,12 +150,10 @@ def maybe_receipt(value: Any) -> MinedReceipt | None:
     )
 
 
-def loggers(value: Any) -> set[Address] | None:
-    """Who logged anything in a block, from all its receipts; None where the node has none."""
-    if value is None:
-        return None
-    receipts = [_fields(each, "a receipt") for each in _list(value, "receipts")]
-    return {log.address for each in receipts for log in logs(each.get("logs"))}
+def receipts_of(value: Any) -> list[MinedReceipt]:
+    """All receipts of a block; none where the node does not know the block."""
+    found = [maybe_receipt(each) for each in _list(value or [], "receipts")]
+    return [each for each in found if each is not None]
 
 
 def bloom_holds(bloom: bytes, value: bytes) -> bool:

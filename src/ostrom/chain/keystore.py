@@ -31,10 +31,7 @@ WORK_LIGHT = 1 << 12
 """For keys of local networks and tests: 4 MiB and some milliseconds, as geth's light ones."""
 
 SCRYPT_COST_MAX = 1 << 22
-"""The largest n * r * p that is tried: twice what geth's standard takes."""
-
-SCRYPT_BYTES_MAX = 1 << 29
-"""The most memory that is given to scrypt: 512 MiB."""
+"""The largest n * r * p that is tried: twice what geth's standard takes, 512 MiB at most."""
 
 PBKDF2_COST_MAX = 10_000_000
 FILE_BYTES_MAX = 1 << 16
@@ -156,8 +153,7 @@ class _Scrypt(_Part):
 
     @model_validator(mode="after")
     def _bound(self) -> _Scrypt:
-        costly = self.n * self.r * self.p > SCRYPT_COST_MAX
-        if costly or 128 * self.n * self.r > SCRYPT_BYTES_MAX:
+        if self.n * self.r * self.p > SCRYPT_COST_MAX:
             raise ValueError("it asks for more work than any honest keystore")
         if self.n & (self.n - 1):
             raise ValueError("n must be a power of two")

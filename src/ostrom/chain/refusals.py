@@ -4,7 +4,7 @@
 
     LedgerError
     ├── Unreachable     no usable answer; the node may have acted all the same
-    │   └── TooLong     an answer larger than is read
+    │   └── TooLong     an answer larger than the node gives, or than is read
     ├── NonceTooLow     a block holds another transaction of that account and nonce
     ├── Underpriced     the fees are too low, also to replace what waits with that nonce
     └── ContractError   the contract refuses
@@ -20,6 +20,23 @@ from typing import Any
 
 from ostrom.chain.artifacts import decode_refusal
 from ostrom.errors import ContractError, LedgerError
+
+
+class Unreachable(LedgerError):
+    """No usable answer came; the node may have done what it was asked all the same."""
+
+
+class TooLong(Unreachable):
+    """An answer is larger than the node gives, or than is read."""
+
+
+class NonceTooLow(LedgerError):
+    """A block holds another transaction of that account with that nonce."""
+
+
+class Underpriced(LedgerError):
+    """The fees are too low, or too low to replace what waits with that nonce."""
+
 
 WORDS_MAX = 300
 """How much of a stranger's message is repeated."""
@@ -45,24 +62,8 @@ _PRICE = (
     "cannot pay basefee",  # EthereumJS
     "does not pay the minimum gas price",
 )
-_FAULTS = (-32603, -32005, -32002)
+_FAULTS = {-32603: Unreachable, -32005: TooLong, -32002: Unreachable}
 """Codes of faults of the node itself (EIP-1474): internal error, limit exceeded, unavailable."""
-
-
-class Unreachable(LedgerError):
-    """No usable answer came; the node may have done what it was asked all the same."""
-
-
-class TooLong(Unreachable):
-    """An answer is larger than is read."""
-
-
-class NonceTooLow(LedgerError):
-    """A block holds another transaction of that account with that nonce."""
-
-
-class Underpriced(LedgerError):
-    """The fees are too low, or too low to replace what waits with that nonce."""
 
 
 def failure(method: str, error: Any) -> LedgerError:
@@ -86,7 +87,8 @@ def failure(method: str, error: Any) -> LedgerError:
         return NonceTooLow(line)
     if any(each in words for each in _PRICE):
         return Underpriced(line)
-    return Unreachable(line) if error.get("code") in _FAULTS else LedgerError(line)
+    code = error.get("code")
+    return _FAULTS.get(code, LedgerError)(line) if isinstance(code, int) else LedgerError(line)
 
 
 def is_known(error: LedgerError) -> bool:

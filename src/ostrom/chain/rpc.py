@@ -216,7 +216,7 @@ class RpcLedger:
             flight.found = any(each is not None for each in receipts)
             for each in receipts:
                 if each is not None and self._is_deep(each):
-                    self.client.time_of(each.mined.block_hash)  # known from now on
+                    self.client.time_of(each.mined.block_hash)  # remembered from now on
                     return each
         except LedgerError as error:
             flight.trouble = str(error)

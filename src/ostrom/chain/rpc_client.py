@@ -16,12 +16,12 @@ from ostrom.chain.answers import (
     Log,
     MinedReceipt,
     data,
-    loggers,
     logs,
     may_log,
     maybe_header,
     maybe_receipt,
     quantity,
+    receipts_of,
 )
 from ostrom.chain.artifacts import artifact, decode_answer, decode_log, encode_call
 from ostrom.chain.client import Block, Fees, Mined
@@ -38,6 +38,9 @@ LOG_BLOCKS_MAX = 2_000
 
 REMEMBERED = 4_096
 """Blocks of which time and bloom filter are kept, by hash: a hash never means anything else."""
+
+TIP_MIN = 10**9
+"""Wei for a unit of gas, where a node does not say what tip its chain expects: 1 gwei."""
 
 Value = TypeVar("Value")
 
@@ -173,8 +176,9 @@ class RpcClient:
         except Unreachable:
             raise
         except LedgerError:
-            # A node without that method gives the price of base fee and tip together.
-            tip = max(self._nodes.ask("eth_gasPrice", read=quantity) - base, 0)
+            # A node without that method gives the price of base fee and tip together, and some
+            # of them a tip too low for their peers.
+            tip = max(self._nodes.ask("eth_gasPrice", read=quantity) - base, TIP_MIN)
         return Fees(2 * base + tip, tip)
 
     def estimate(self, call: Call, sender: Address) -> int:
@@ -215,11 +219,12 @@ class RpcClient:
 
     def receipt(self, transaction: Digest) -> MinedReceipt | None:
         """The whole receipt of a transaction; None while no block holds it."""
-        name = _hex(transaction)
-        found = self._nodes.ask("eth_getTransactionReceipt", name, read=maybe_receipt)
-        if found is not None and found.transaction != transaction:
-            raise Unreachable(f"{self.url} gave the receipt of another transaction than {name}")
-        return found
+        found = self._receipt(transaction)
+        if found is None:
+            return None
+        # Some nodes keep the receipts of blocks that vanished.
+        there = self.block(found.mined.block)
+        return found if there and there.hash == found.mined.block_hash else None
 
     def is_waiting(self, transaction: Digest) -> bool:
         """True if the node holds the transaction, in a block or for one."""
@@ -292,19 +297,20 @@ class RpcClient:
 
     def _loggers(self, block: Block) -> set[Address]:
         """Who logged anything in a block, by its receipts."""
+        transactions = self._header(block.hash).transactions
         try:
-            told = self._nodes.ask("eth_getBlockReceipts", _hex(block.hash), read=loggers)
+            receipts = self._nodes.ask("eth_getBlockReceipts", _hex(block.hash), read=receipts_of)
         except Unreachable:
             raise
         except LedgerError:
-            told = None
-        if told is not None:
-            return told
-        # A node without that method gives them one by one.
-        receipts = [self.receipt(each) for each in self._header(block.hash).transactions]
-        if any(each is None or each.mined.block_hash != block.hash for each in receipts):
-            raise LedgerError(f"{self.url} does not know block {block.number} any more")
-        return {log.address for each in receipts if each is not None for log in each.logs}
+            # A node without that method gives them one by one.
+            receipts = [each for name in transactions if (each := self._receipt(name)) is not None]
+        if {each.transaction for each in receipts} != set(transactions) or any(
+            each.mined.block_hash != block.hash for each in receipts
+        ):
+            self._nodes.leave()
+            raise Unreachable(f"{self.url} has not executed block {block.number} yet: look again")
+        return {log.address for each in receipts for log in each.logs}
 
     def _answer_after(self, block: Block, message: Mapping[str, object]) -> bytes:
         try:
@@ -320,6 +326,13 @@ class RpcClient:
         if self.block(block.number) != block:
             raise LedgerError(f"block {block.number} is not known any more")
         return answer
+
+    def _receipt(self, transaction: Digest) -> MinedReceipt | None:
+        name = _hex(transaction)
+        found = self._nodes.ask("eth_getTransactionReceipt", name, read=maybe_receipt)
+        if found is not None and found.transaction != transaction:
+            raise Unreachable(f"{self.url} gave the receipt of another transaction than {name}")
+        return found
 
     def _header(self, block_hash: Digest) -> Header:
         """The block of that hash."""

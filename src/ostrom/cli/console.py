@@ -86,7 +86,7 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: str
         table.add_column(
             name,
             justify="right" if numeric else "left",
-            no_wrap=name in ("Model", "Check"),
+            no_wrap=name in ("Model", "Check", "Task"),
             overflow="fold",
         )
     for row in rows:

@@ -89,7 +89,7 @@ def register(
         wanted = [_role(name) for name in role]
         _register(session, wanted)
         names = [name.value for name in role]
-        _tell(session, as_json, f"registered as {', '.join(names)}", roles=names)
+        _tell(session, as_json, f"{_has(session)} registered as {', '.join(names)}", roles=names)
 
 
 def join(
@@ -110,7 +110,7 @@ def join(
         required = _required(moment, role)
         amount = required if stake is None else session.coin.units(stake)
         _join(session, task_id, _role(role), amount)
-        said = f"{role.value} of task {task_id.hex()}"
+        said = f"{_has(session)} joined task {task_id.hex()} as {role.value}"
         _tell(session, as_json, said, task=task_id.hex(), role=role.value, stake=str(amount))
 
 
@@ -135,7 +135,8 @@ def leave(
         amount, release_at = _bond(session, task_id)
         free = _when_free(session, amount, release_at)
         fields = {"task": task_id.hex(), "bond": str(amount), "release_at": release_at}
-        _tell(session, as_json, f"left task {task_id.hex()}; {free}", **fields)
+        said = f"{_has(session)} left task {task_id.hex()}; {free}"
+        _tell(session, as_json, said, **fields)
 
 
 def claim(
@@ -158,7 +159,8 @@ def claim(
             session.send(call, task_id)
         paid = session.coin.text(earned)
         fields = {"task": task_id.hex(), "cumulative": str(earned)}
-        _tell(session, as_json, f"was paid {paid} by task {task_id.hex()}", **fields)
+        said = f"{_has(session)} got {paid} from task {task_id.hex()} in all"
+        _tell(session, as_json, said, **fields)
 
 
 def withdraw(
@@ -184,7 +186,7 @@ def withdraw(
             )
         if wanted:
             session.send(session.at.registry.withdraw(wanted))
-        said = f"took {session.coin.text(wanted)} out" if wanted else "has nothing to take out"
+        said = f"took out {session.coin.text(wanted)}" if wanted else "has nothing to take out"
         _tell(session, as_json, said, amount=str(wanted))
 
 
@@ -208,9 +210,14 @@ def fund(
         if missing > 0:
             _need_tokens(session, missing)
             session.send(token.transfer(to, missing))
-        has = session.coin.text(level if missing > 0 else level - missing)
         fields = {"to": to, "sent": str(max(missing, 0))}
-        _tell(session, as_json, f"sees to it that {to} has {has}", **fields)
+        sent = f"sent {session.coin.text(missing)}" if missing > 0 else "sent nothing"
+        said = f"{sent}: {to} has {session.coin.text(level - min(missing, 0))}"
+        _tell(session, as_json, said, **fields)
+
+
+def _has(session: Session) -> str:
+    return "has" if session.ledger.acts else "has already"
 
 
 def _role(name: RoleName | SeatName) -> Role:
@@ -314,8 +321,9 @@ def _proved(session: Session, task_id: Digest, place: str) -> tuple[int, Call | 
 
 
 def _tell(session: Session, as_json: bool, done: str, **fields: Any) -> None:
+    """What has been done by now, and what of it only now."""
     if as_json:
         show_json(session.document(**fields))
         return
-    bill = session.bill if session.ledger.acts else "already; nothing was sent"
+    bill = session.bill if session.ledger.acts else "nothing was sent"
     typer.echo(printable(f"{session.account} {done} ({bill})"))

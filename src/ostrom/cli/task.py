@@ -106,7 +106,7 @@ def list_(
         if as_json:
             show_json(found)
             return
-        head = ("Task", "Phase", "Round", "Trainers", "Validators", "Pool")
+        head = ("Task", "Phase", "Round", "Trainers", "Pool")
         show_table(head, [list_row(here, one) for one in found], right="Pool")
 
 

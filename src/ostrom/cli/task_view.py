@@ -43,9 +43,8 @@ def list_row(here: Connection, one: Mapping[str, Any]) -> Sequence[str]:
     return (
         one["task"],
         one["phase"],
-        f"{one['round']} of {one['rounds']}",
-        f"{one['trainers']} of {one['max_trainers']}",
-        f"{one['validators']} of {one['committee']}",
+        f"{one['round']}/{one['rounds']}",
+        f"{one['trainers']}/{one['max_trainers']}",
         here.coin.text(int(one["pool"])),
     )
 

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Process:
         log: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start `command`.
+        """Start `command`, in this process's environment unless another one is given.
 
         Raises:
             InputError: there is no such program, or the log cannot be written.
@@ -64,7 +65,7 @@ class Process:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
+                    env=None if environment is None else dict(environment),
                     start_new_session=True,
                 )
         except OSError as error:
@@ -81,10 +82,14 @@ class Process:
         """The exit status, negative for a signal; None while it runs."""
         return self._child.poll()
 
+    @property
+    def gone(self) -> bool:
+        """True once it has ended with all that it started."""
+        return self._child.poll() is not None and not _group_lives(self.pid)
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to the child, and wait for its end if that is SIGKILL."""
-        if self._child.poll() is None:
-            self._child.send_signal(number)
+        """Send a signal to the child and all that it started; wait for its end after SIGKILL."""
+        _signal_group(self.pid, number)
         if number == signal.SIGKILL:
             self._child.wait()
 
@@ -95,11 +100,11 @@ class Process:
 
 def stop(processes: Iterable[Process], *, seconds_max: float = STOP_SECONDS_MAX) -> list[str]:
     """SIGTERM to all, time to end, then SIGKILL; the names of those that had to be killed."""
-    asked = [one for one in processes if one.status is None]
+    asked = [one for one in processes if not one.gone]
     for one in asked:
         one.kill(signal.SIGTERM)
-    wait_until(lambda: all(one.status is not None for one in asked), seconds_max)
-    late = [one for one in asked if one.status is None]
+    wait_until(lambda: all(one.gone for one in asked), seconds_max)
+    late = [one for one in asked if not one.gone]
     for one in late:
         one.kill()
     return [one.name for one in late]
@@ -117,13 +122,34 @@ def stop_left(left: Iterable[Running], *, seconds_max: float = STOP_SECONDS_MAX)
 
 
 def _signal(one: Running, number: signal.Signals) -> None:
-    if one.alive:
-        try:
+    if not one.alive:
+        return
+    try:
+        # A child of `Process` leads its group; another process may be part of a foreign one.
+        if os.getpgid(one.pid) == one.pid and one.pid != os.getpgrp():
+            os.killpg(one.pid, number)
+        else:
             os.kill(one.pid, number)
-        except ProcessLookupError:
-            return
-        except PermissionError:
-            raise InputError(f"process {one.pid} belongs to another user") from None
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise InputError(f"process {one.pid} belongs to another user") from None
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def _group_lives(leader: int) -> bool:
+    """True if the group still has a process, other than ended ones that nobody waited for."""
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def started_at(pid: int) -> str:

@@ -6,7 +6,7 @@ not to be had now is tried again at the next look; what is wrong for good raises
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,17 +25,20 @@ from ostrom.node.journal import Journal
 from ostrom.node.looking import Ending, Stop
 from ostrom.node.outbox import Outbox
 from ostrom.node.parts import Part, TrainerPart, ValidatorPart, Wanted
+from ostrom.node.relay import Book, Place, Relay, admissions, lanes_of
+from ostrom.node.relaying import Asking, Offers, RelayPart
 from ostrom.node.service import Desk
 from ostrom.node.trainer import Trainer
 from ostrom.node.validator import Validator
+from ostrom.participation import participation
+from ostrom.protocol import TaskState
 from ostrom.spec import Spec
 from ostrom.storage import DirectoryStore, Store, cid_from_digest
 from ostrom.storage.gateway import gateway_routes
 from ostrom.types import Address, Digest, Role
 
-log = logging.getLogger(__name__)
-
 JOURNAL = "journal.sqlite"
+BOOK = "relay.sqlite"
 STORE = "store"
 STATES = "states"
 
@@ -99,6 +102,7 @@ class Assembly:
         self._desk, self.config, self.key = desk, desk.config, desk.key
         self.task_id = self.config.task_id
         self.deployed: Deployed = read_deployed(self.config.deployment)
+        self._open: list[Callable[[], None]] = []
         self.journal = self._journal()
         self.local = DirectoryStore(self.config.folder / STORE)
         desk.server.add(gateway_routes(self.local))
@@ -123,46 +127,57 @@ class Assembly:
         }
         if agent is None:
             return {**about, "state": "starting"}
-        return {**about, **agent.status(), **self._measured, "notice": self._notice(agent)}
+        offers: Offers | None = self.__dict__.get("offers")
+        offered = {} if offers is None else {"offered": dict(offers.counts)}
+        notice = {"notice": self._notice(agent)}
+        return {**about, **agent.status(), **self._measured, **offered, **notice}
 
     def close(self) -> None:
-        """Let the journal and the connections go."""
-        self.journal.close()
-        chain: RpcClient | None = self.__dict__.get("chain")
-        if chain is not None:
-            chain.close()
+        """Let files and connections go, the last first."""
+        while self._open:
+            self._open.pop()()
 
     def _journal(self) -> Journal:
-        about = {
+        try:
+            journal = Journal(self.config.folder / JOURNAL, self._about())
+        except StoreError as error:
+            raise Stop(Ending.DAMAGED, f"{error}; see docs/node.md") from error
+        self._open.append(journal.close)
+        return journal
+
+    def _about(self) -> dict[str, str]:
+        """Whose files these are."""
+        return {
             "account": self.key.address,
             "task": self.task_id.hex(),
             "chain": str(self.deployed.chain_id),
             "training": self.deployed.contracts.training.address,
         }
-        try:
-            return Journal(self.config.folder / JOURNAL, about)
-        except StoreError as error:
-            raise Stop(Ending.DAMAGED, f"{error}; see docs/node.md") from error
 
     @cached_property
     def chain(self) -> RpcClient:
         """The chain, once its contracts are the ones that are installed here."""
         chain = RpcClient(self.config.rpc, chain_id=self.deployed.chain_id)
-        # To check contracts takes views alone, which both seams have.
-        views = cast(Ledger, chain)
         try:
-            self.deployed.contracts.watch(views)
-        except LedgerError:
-            chain.head()
-            self._check_again(views)
+            self._check(chain)
+        except BaseException:
+            chain.close()
+            raise
+        self._open.append(chain.close)
         return chain
 
-    def _check_again(self, views: Ledger) -> None:
-        """The chain does answer: if the contracts are still wrong, waiting mends nothing."""
+    def _check(self, chain: RpcClient) -> None:
+        """Compare the contracts; a chain that fails in between is no fault of the settings."""
+        # To check contracts takes views alone, which both seams have.
+        views, contracts = cast(Ledger, chain), self.deployed.contracts
         try:
-            self.deployed.contracts.watch(views)
-        except LedgerError as error:
-            raise InputError(f"{error} ({self.config.deployment})") from None
+            contracts.watch(views)
+        except LedgerError:
+            chain.head()
+            try:
+                contracts.watch(views)
+            except LedgerError as error:
+                raise InputError(f"{error} ({self.config.deployment})") from None
 
     @cached_property
     def follower(self) -> Follower:
@@ -216,7 +231,7 @@ class Assembly:
             working=self._desk.board.working,
         )
         me = Trainer(self.key.address, train, self.store, self._salt, self.spec)
-        return TrainerPart(me, self.deployed.contracts.training, self.journal)
+        return TrainerPart(me, self.deployed.contracts.training, self.journal, self.offers)
 
     def _validator(self) -> Part:
         from ostrom.node.learning import holdout_of, own_data
@@ -228,7 +243,49 @@ class Assembly:
         return ValidatorPart(me, self.deployed.contracts.training, self.journal)
 
     def _relay(self) -> Part:
-        raise InputError("this version has no relay yet")
+        return RelayPart(self.relay, self.chain, self.journal)
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The relay of this node, and its pages."""
+        from ostrom.node.relay.http import relay_routes
+
+        contracts, about = self.deployed.contracts, self._about()
+        asking = Asking(lambda: RpcClient(self.config.rpc, chain_id=self.deployed.chain_id))
+        self._open.append(asking.close)
+        lanes = [
+            *lanes_of(self.place, expects=participation(self.spec.participation)),
+            *admissions(
+                self.place, ask=asking, registry=contracts.registry, token=contracts.token.address
+            ),
+        ]
+        book = Book(self.config.folder / BOOK, about)
+        self._open.append(book.close)
+        relay = Relay(self.place, self.task_id, book=book, lanes=lanes)
+        self._desk.server.add(relay_routes(relay, self._look))
+        return relay
+
+    @property
+    def place(self) -> Place:
+        """What relayed messages are for."""
+        return Place(self.deployed.chain_id, self.deployed.contracts.training.address)
+
+    @cached_property
+    def offers(self) -> Offers | None:
+        """Hands acts to the relays of the settings, if there are any."""
+        if not self.config.relays:
+            return None
+        from ostrom.node.relay.client import RelayClient
+
+        carrier = RelayClient(self.config.relays)
+        return Offers(carrier, self.place, self.task_id, self.key, time.monotonic)
+
+    def _look(self) -> tuple[TaskState, int]:
+        """The task at the head, for the pages, which other threads serve."""
+        agent: Agent | None = self.__dict__.get("agent")
+        if agent is None or agent.view is None:
+            raise LedgerError("this node has not seen the chain yet: ask again later")
+        return agent.view.state, agent.view.head.time
 
     def _salt(self, number: int) -> Digest:
         training = self.deployed.contracts.training.address

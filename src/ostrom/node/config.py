@@ -39,7 +39,7 @@ class ConfigError(InputError):
         super().__init__("; ".join(self.lines))
 
 
-class Place(NamedTuple):
+class Listen(NamedTuple):
     """Where to listen: a host and a port, 0 for any free one."""
 
     host: str
@@ -67,7 +67,7 @@ class NodeConfig(BaseModel):
     nodes should hold each block of the store, `workers` the threads that rate models.
 
     >>> NodeConfig(role=("relay",), rpc=("http://127.0.0.1:8545",), task="ab" * 32).listen
-    Place(host='127.0.0.1', port=8550)
+    Listen(host='127.0.0.1', port=8550)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,7 @@ class NodeConfig(BaseModel):
     passphrase_file: Path | None = None
     data: str | None = None
     folder: Path = Path("node")
-    listen: Place = Place("127.0.0.1", PORT_DEFAULT)
+    listen: Listen = Listen("127.0.0.1", PORT_DEFAULT)
     announce: str | None = None
     peers: Urls = ()
     relays: Urls = ()
@@ -289,7 +289,7 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> Listen:
     """Where to listen, from HOST, HOST:PORT or [IPV6]:PORT."""
     try:
         parts = urlsplit(f"//{text}")
@@ -300,4 +300,4 @@ def _place(text: str) -> Place:
         raise ValueError("listen on an address of this machine, such as 127.0.0.1:8550") from None
     if parts.path or parts.query or parts.username:
         raise ValueError("listen on an address of this machine, such as 127.0.0.1:8550")
-    return Place(host, port)
+    return Listen(host, port)

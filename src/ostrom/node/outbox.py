@@ -18,6 +18,7 @@ from ostrom.chain.wallet import Key
 from ostrom.codec import keccak
 from ostrom.errors import ContractError
 from ostrom.node.journal import Flight, Journal
+from ostrom.types import Digest
 
 PATIENCE = 4
 """Blocks after which a transaction that no block took is offered with higher fees."""
@@ -44,6 +45,14 @@ class Counts:
     gas: int = 0
 
 
+@dataclass(frozen=True)
+class Landed:
+    """A transaction that is as deep in the chain as the confirmations ask."""
+
+    transaction: Digest
+    mined: Mined
+
+
 @dataclass
 class Outbox:
     """The transactions of one account. `confirmations` decide when one counts as done."""
@@ -54,6 +63,12 @@ class Outbox:
     confirmations: int = 0
     patience: int = PATIENCE
     counts: Counts = field(default_factory=Counts)
+    _landed: list[tuple[str, Landed]] = field(default_factory=list)
+
+    def take_landed(self) -> list[tuple[str, Landed]]:
+        """The names of the acts that landed since the last look, and where."""
+        landed, self._landed = self._landed, []
+        return landed
 
     def work(self, head: Block, wanted: Mapping[str, Call]) -> list[ContractError]:
         """Do the first of the `wanted` acts that can be done now; what the chain refused.
@@ -89,17 +104,19 @@ class Outbox:
 
     def _mined(self, head: Block, flights: Sequence[Flight]) -> set[int]:
         """The nonces of which a block holds a transaction; those that are deep are forgotten."""
-        found: dict[int, Mined] = {}
+        found: dict[int, tuple[Flight, Mined]] = {}
         for one in flights:
             mined = self.chain.mined(one.hash)
             if mined is not None:
-                found[one.nonce] = mined
-        deep = [n for n, at in found.items() if head.number - at.block >= self.confirmations]
+                found[one.nonce] = (one, mined)
+        deep = [n for n, (_, at) in found.items() if head.number - at.block >= self.confirmations]
         if deep:
             self.journal.land(max(deep))
-            self.counts.landed += len(deep)
-            self.counts.failed += sum(not found[n].ok for n in deep)
-            self.counts.gas += sum(found[n].gas_used for n in deep)
+        for one, mined in (found[nonce] for nonce in sorted(deep)):
+            self._landed.append((one.act.rpartition(" ")[0], Landed(one.hash, mined)))
+            self.counts.landed += 1
+            self.counts.failed += not mined.ok
+            self.counts.gas += mined.gas_used
         return set(found)
 
     def _again(

@@ -7,18 +7,22 @@ not forget is in the journal before its call is handed out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from ostrom.chain.contracts import Training
 from ostrom.chain.follower import View
 from ostrom.chain.hashes import score_commitment
 from ostrom.chain.ledger import Call
+from ostrom.chain.wallet import Key
 from ostrom.codec import sha256
 from ostrom.errors import NotFound, StoreError
 from ostrom.evidence import fetch_update, read_record
 from ostrom.node.actions import Action, Commit, Reveal
 from ostrom.node.journal import Journal
+from ostrom.node.relay.messages import Place, commit_message, reveal_message
+from ostrom.node.relay.receipts import Carrier
+from ostrom.node.relay.timing import duration, has_passed, must_send_directly
 from ostrom.node.sponsor import sponsor_step
 from ostrom.node.trainer import Trainer, trainer_step
 from ostrom.node.transactions import call_of, is_open, name_of
@@ -49,19 +53,33 @@ class Part(Protocol):
         """
 
 
-Offer: TypeAlias = Callable[[Commit | Reveal], bool]
-"""Hands an act to a relay; True if one took it."""
-
-
 @dataclass(frozen=True)
+class Courier:
+    """How a trainer hands acts to relays, and signs what they carry."""
+
+    carrier: Carrier
+    place: Place
+    key: Key
+
+    def offer(self, action: Commit | Reveal, task_id: Digest) -> bool:
+        """True if a relay took it, or has it already."""
+        if isinstance(action, Commit):
+            return self.carrier.offer(
+                commit_message(self.place, task_id, action, self.key)
+            ).accepted
+        return self.carrier.offer(reveal_message(self.place, task_id, action)).accepted
+
+
+@dataclass
 class TrainerPart:
-    """Trains, commits, reveals, claims. With an `offer` relays carry commits and reveals; what the
-    chain does not show by the last third of a phase is sent directly."""
+    """Trains, commits, reveals, claims. With a `courier` relays carry commits and reveals; what the
+    chain does not show in time is sent directly."""
 
     me: Trainer
     training: Training
     journal: Journal
-    offer: Offer | None = None
+    courier: Courier | None = None
+    _offered: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def wanted(self, view: View) -> Wanted:
         """The next act, if one is due."""
@@ -75,14 +93,20 @@ class TrainerPart:
                 self.journal.keep_update(number, sealed)
         self.journal.forget(before=state.number - ROUNDS_KEPT)
         own = [one for one in actions if is_open(one, view.state, now=now)]
-        late = now > state.deadline - phase_seconds(state) // 3
-        direct = [one for one in own if late or not self._carried(one)]
-        return calls(direct, view, self.training)
+        return calls([one for one in own if self._is_mine_to_send(one, view)], view, self.training)
 
-    def _carried(self, action: Action) -> bool:
-        if self.offer is None or not isinstance(action, (Commit, Reveal)):
-            return False
-        return self.offer(action)
+    def _is_mine_to_send(self, action: Action, view: View) -> bool:
+        """False while a relay may still carry it; hands it to one."""
+        if self.courier is None or not isinstance(action, (Commit, Reveal)):
+            return True
+        name, now = name_of(action, view.state), view.head.time
+        first, last = self._offered.get(name, (None, None))
+        # Offered again after a while: a relay may have lost it.
+        again = last is None or has_passed(1, view.state, now, since=last)
+        if again and self.courier.offer(action, view.state.task_id):
+            first = now if first is None else first
+            self._offered = {name: (first, now)}
+        return must_send_directly(view.state, now, self.me.address, offered_at=first)
 
 
 @dataclass(frozen=True)
@@ -106,7 +130,7 @@ class ValidatorPart:
     def _own(self, view: View) -> list[Action]:
         state, now = view.safe, view.head.time
         waits = state.phase in (Phase.SCORE, Phase.ATTEST) and not state.over
-        early = now < state.deadline - phase_seconds(state) // 4
+        early = now < state.deadline - duration(state) // 4
         if waits and early and is_incomplete(self.me.store, self.me.spec, state):
             # Somebody may serve it yet: who judges without it would contradict who has it.
             return []
@@ -165,21 +189,6 @@ def calls(actions: Iterable[Action], view: View, training: Training) -> Wanted:
     """The actions as calls by name."""
     task_id = view.state.task_id
     return {name_of(one, view.state): call_of(one, training, task_id) for one in actions}
-
-
-def phase_seconds(state: TaskState) -> int:
-    """How long the current phase may last."""
-    rules = state.params
-    if rules is None:
-        return 0
-    return {
-        Phase.JOINING: rules.join_time,
-        Phase.COMMIT: rules.commit_time,
-        Phase.REVEAL: rules.reveal_time,
-        Phase.SCORE: rules.score_time,
-        Phase.SCORE_REVEAL: rules.score_reveal_time,
-        Phase.ATTEST: rules.attest_time,
-    }.get(state.phase, 0)
 
 
 def on_duty(account: Address, view: View) -> bool:

@@ -27,7 +27,7 @@ from starlette.routing import BaseRoute, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ostrom.errors import InputError
-from ostrom.node.config import Place
+from ostrom.node.config import Listen
 from ostrom.node.metrics import CONTENT_TYPE, Status, exposition
 
 log = logging.getLogger(__name__)
@@ -191,13 +191,13 @@ class Server:
     """Serves an application from a thread until it is closed.
 
     >>> import time
-    >>> with Server(application(Board(time.monotonic)), Place("127.0.0.1", 0)) as server:
+    >>> with Server(application(Board(time.monotonic)), Listen("127.0.0.1", 0)) as server:
     ...     server.url.startswith("http://127.0.0.1:")
     True
     """
 
     def __init__(
-        self, app: Starlette, place: Place, *, protocol: type[H11Protocol] = PatientProtocol
+        self, app: Starlette, place: Listen, *, protocol: type[H11Protocol] = PatientProtocol
     ) -> None:
         """Take the port; nothing is served before `start`.
 
@@ -211,7 +211,7 @@ class Server:
             raise InputError(
                 f"cannot listen on {place}: {error.strerror or error}; choose another with --listen"
             ) from None
-        self.place = Place(place.host, self._socket.getsockname()[1])
+        self.place = Listen(place.host, self._socket.getsockname()[1])
         self.app = app
         settings = uvicorn.Config(
             app,

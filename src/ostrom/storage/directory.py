@@ -7,6 +7,7 @@ followed, so nothing outside the directory is read or written.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
@@ -97,9 +98,34 @@ class DirectoryStore(Store):
         if self._read_only:
             raise StoreError(f"cannot write block {cid}: the store {self.path} is read-only")
         with self._explained("write", cid), self._shard(cid) as shard:
+            fcntl.flock(shard, fcntl.LOCK_SH)
             if not self._keeps(shard, cid, block):
                 self._replace(shard, cid, block)
             self._flush(shard)
+
+    def written_at(self, cid: Cid) -> float:
+        """When the block was last put, in seconds since 1970; NotFound."""
+        with self._explained("find", cid), self._shard(cid) as shard:
+            return os.stat(cid, dir_fd=shard, follow_symlinks=False).st_mtime
+
+    def delete_block(self, cid: Cid, *, written_before: float | None = None) -> bool:
+        """Delete the block unless it was put at that time or later; True if it was deleted.
+
+        A lock on the shard keeps out writers that would find the block there and rely on it.
+        """
+        if self._read_only:
+            raise StoreError(f"cannot delete block {cid}: the store {self.path} is read-only")
+        try:
+            with self._explained("delete", cid), self._shard(cid) as shard:
+                fcntl.flock(shard, fcntl.LOCK_EX)
+                written = os.stat(cid, dir_fd=shard, follow_symlinks=False).st_mtime
+                if written_before is not None and written >= written_before:
+                    return False
+                os.unlink(cid, dir_fd=shard)
+                self._flush(shard)
+        except NotFound:
+            return False
+        return True
 
     def _read_file(self, file: int, cid: Cid, limit: int) -> bytes:
         status = os.fstat(file)
@@ -108,11 +134,12 @@ class DirectoryStore(Store):
         return _read_fully(file, min(limit, status.st_size) + 1)
 
     def _keeps(self, shard: int, cid: Cid, block: bytes) -> bool:
-        """True if the file is here, sound and flushed; another writer may not have done so."""
+        """True if the file is here and sound; it is then flushed and as young as a new one."""
         try:
             with _opened(cid, _READ_FLAGS, shard) as file:
                 if self._read_file(file, cid, len(block)) != block:
                     return False
+                os.utime(file)
                 self._flush(file)
         except (OSError, StoreError):
             return False

@@ -63,6 +63,27 @@ class Tree:
         walk = _Walk(self.reader, span or (0, self.size), seen)
         yield from walk.below(self.links, height_of(self.size, self.reader.profile) - 1, 0)
 
+    def cids(self) -> Iterator[Cid]:
+        """The CIDs of all blocks, each once; only nodes are read, leaves are named by them.
+
+        >>> from ostrom.storage import MemoryStore
+        >>> store = MemoryStore("tiny-256b-3")
+        >>> tree = open_tree(store.read_block, store.put(bytes(700)), profile=store.layout)
+        >>> sorted(tree.cids()) == list(store.cids())
+        True
+        """
+        named = {self.cid}
+        levels = [(self.links, height_of(self.size, self.reader.profile) - 1)]
+        yield self.cid
+        while levels:
+            links, height = levels.pop()
+            for link in links:
+                if link.cid not in named:
+                    named.add(link.cid)
+                    yield link.cid
+                    if height > 0:
+                        levels.append((self.reader.node(link, height)[1], height - 1))
+
 
 def open_tree(load: LoadBlock, cid: str, *, profile: Profile) -> Tree:
     """The tree of `cid`, its root verified.

@@ -65,6 +65,7 @@ class Town:
         self.params = replace(self._params(trainers), **rules)
         self.task_id = task_id_of(self.params)
         self._state, self._read = TaskState(task_id=self.task_id), 0
+        self._lock = threading.Lock()
         for key in (self.validator, *self.trainers):
             self.send(self.at.token.transfer(key.address, STAKE), self.owner)
         self.send(self.at.token.approve(self.at.training.address, self.params.pool), self.owner)
@@ -113,9 +114,11 @@ class Town:
 
     @property
     def state(self) -> TaskState:
-        events = self.ledger.events(self._read, self.ledger.block_number)
-        self._state, self._read = replay(self._state, events), self.ledger.block_number + 1
-        return self._state
+        with self._lock:
+            last = self.ledger.block_number
+            self._state = replay(self._state, self.ledger.events(self._read, last))
+            self._read = last + 1
+            return self._state
 
     @property
     def now(self) -> int:

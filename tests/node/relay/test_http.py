@@ -93,7 +93,10 @@ def test_a_body_that_drips_is_cut_off_and_nobody_waits_for_it(town: Any, serve: 
         address = urlsplit(url)
         assert address.port
         drips = [socket.create_connection(("127.0.0.1", address.port)) for _ in range(20)]
-        head = f"POST /v1/commit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = (
+            "POST /v1/commit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
+        )
         for drip in drips:
             drip.sendall(head.encode() + data[:10])
         with httpx.Client(base_url=url, trust_env=False) as client:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ostrom import types as t
 from ostrom.node.relay import must_send_directly
-from ostrom.node.relay.timing import BATCH_MAX, has_passed, is_time
+from ostrom.node.relay.timing import BATCH_MAX, has_passed, ripe
 from ostrom.types import Phase
 
 SECONDS = 120
@@ -22,21 +22,22 @@ def test_a_batch_goes_when_nobody_is_missing_when_it_is_full_or_after_a_third(
     play = commit_phase(new_play)
     begin, state = play.now, play.state
 
-    def goes(at: int, *, waiting: int = 1, missing: int = 1, last: int | None = None) -> bool:
+    def going(at: int, *, waiting: int = 1, missing: int = 1, last: int | None = None) -> int:
         when = None if last is None else begin + last
-        return is_time(state, begin + at, waiting=waiting, missing=missing, last=when)
+        return ripe(state, begin + at, waiting=waiting, missing=missing, last=when)
 
-    assert not goes(0, waiting=0, missing=0)
-    assert goes(0, missing=0)
-    assert goes(0, waiting=BATCH_MAX)
-    assert not goes(0, waiting=BATCH_MAX - 1)
-    assert not goes(39)
-    assert goes(40)
-    assert not goes(49, last=40)
-    assert goes(50, last=40)
-    assert not goes(15, last=0)
-    assert goes(119)
-    assert not goes(120, missing=0)
+    assert going(0, waiting=0, missing=0) == 0
+    assert going(0, waiting=7, missing=0) == 7
+    assert going(0, waiting=BATCH_MAX) == BATCH_MAX
+    assert going(0, waiting=2 * BATCH_MAX + 1) == 2 * BATCH_MAX
+    assert going(0, waiting=BATCH_MAX - 1) == 0
+    assert going(39) == 0
+    assert going(40, waiting=BATCH_MAX + 1) == BATCH_MAX + 1
+    assert going(49, last=40) == 0
+    assert going(50, last=40) == 1
+    assert going(15, last=0) == 0
+    assert going(119) == 1
+    assert going(120, missing=0) == 0
 
 
 def test_a_trainer_waits_for_the_relay_until_two_thirds_have_passed(new_play: Any) -> None:
@@ -82,7 +83,7 @@ def test_a_relay_has_sent_before_anybody_loses_patience(new_play: Any) -> None:
         for offered in range(70):
             taken = range(offered, 81)
             when = None if last is None else begin + min(last, offered)
-            sent = [n for n in taken if is_time(state, begin + n, waiting=1, missing=1, last=when)]
+            sent = [n for n in taken if ripe(state, begin + n, waiting=1, missing=1, last=when)]
             assert sent
             assert not must_send_directly(
                 state, begin + sent[0] - 1, alice, offered_at=begin + offered

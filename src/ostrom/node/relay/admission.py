@@ -61,7 +61,6 @@ class Joins:
 
     kind: ClassVar[str] = "join"
     batch_max: ClassVar[int] = JOINS_MAX
-    at_once_max: ClassVar[int] = JOINS_MAX
     in_rounds: ClassVar[bool] = False
 
     def slot(self, message: JoinMessage) -> Slot:
@@ -112,15 +111,16 @@ class Joins:
         found = self.check(message, state)
         return found is not None and found.status != NOT_NOW
 
-    def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
-        """True once they fill the seats or a transaction, or the first has waited for a while."""
+    def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
+        """Once they fill the seats or a transaction, or the first has waited for a while."""
         seats = _seats_left(state) - len(queue.under_way)
         if not queue.waiting or seats <= 0:
-            return False
-        if len(queue.waiting) >= min(JOINS_MAX, seats):
-            return True
+            return 0
         oldest = min(one.taken_at for one in queue.waiting)
-        return (now - oldest) * STEPS >= state.rules.join_time
+        patient = (now - oldest) * STEPS < state.rules.join_time
+        if patient and len(queue.waiting) < min(JOINS_MAX, seats):
+            return 0
+        return min(JOINS_MAX, len(queue.waiting))
 
     def call(self, messages: Sequence[JoinMessage], task_id: Digest) -> Call:
         """`joinBatch`."""
@@ -139,7 +139,6 @@ class Registrations:
 
     kind: ClassVar[str] = "registration"
     batch_max: ClassVar[int] = 1
-    at_once_max: ClassVar[int] = REGISTRATIONS_MAX
     in_rounds: ClassVar[bool] = False
 
     def slot(self, message: RegistrationMessage) -> Slot:
@@ -188,9 +187,9 @@ class Registrations:
         found = self.check(message, state)
         return found is not None and found.status != NOT_NOW
 
-    def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
+    def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
         """At once, a few at a time."""
-        return bool(queue.waiting) and len(queue.under_way) < REGISTRATIONS_MAX
+        return min(len(queue.waiting), REGISTRATIONS_MAX - len(queue.under_way))
 
     def call(self, messages: Sequence[RegistrationMessage], task_id: Digest) -> Call:
         """`registerBySignature`."""

@@ -38,6 +38,10 @@ _TABLES = (
     "open INTEGER NOT NULL) STRICT",
 )
 _ENTRY = "kind, number, account, content, data, taken_at, tries, refused"
+_WAITING = (
+    "kind = ? AND number = ? AND refused IS NULL AND "
+    "(batch IS NULL OR batch NOT IN (SELECT id FROM batches WHERE open))"
+)
 _HERE = "kind = ? AND number = ? AND account = ?"
 
 
@@ -176,11 +180,14 @@ class Book:
     def waiting(self, kind: str, number: int) -> list[Entry]:
         """What stands in no open batch and was not refused, sorted by account."""
         with self._reading():
-            return self._entries(
-                "kind = ? AND number = ? AND refused IS NULL AND "
-                "(batch IS NULL OR batch NOT IN (SELECT id FROM batches WHERE open))",
-                (kind, number),
-            )
+            return self._entries(_WAITING, (kind, number))
+
+    def count_new(self, kind: str, number: int) -> int:
+        """How many messages have been in no batch yet."""
+        with self._reading():
+            where = "kind = ? AND number = ? AND tries = 0"
+            ((found,),) = self._run(f"SELECT count(*) FROM messages WHERE {where}", (kind, number))
+            return int(found)
 
     def _entries(self, where: str, parameters: Sequence[Any]) -> list[Entry]:
         sql = f"SELECT {_ENTRY} FROM messages WHERE {where} ORDER BY lower(account)"

@@ -188,9 +188,8 @@ class Relay:
         """Put what waits into batches, if it is time."""
         number = state.number if lane.in_rounds else 0
         queue = self._queue(lane, number, under_way, state)
-        if not lane.is_due(queue, state, now):
-            return False
-        ready = self._ready(lane, queue.waiting[: lane.at_once_max], state)
+        going = queue.waiting[: max(lane.ripe(queue, state, now), 0)]
+        ready = self._ready(lane, going, state)
         for first in range(0, len(ready), lane.batch_max):
             self._book.form(ready[first : first + lane.batch_max], now=now)
         return bool(ready)
@@ -258,9 +257,9 @@ class Relay:
         return next((one for one in self._book.open_batches() if str(one.id) == number), None)
 
     def waiting(self, state: TaskState) -> dict[str, int]:
-        """How many messages wait, by kind, in the current round."""
+        """How many messages wait for their first batch, by kind, in the current round."""
         return {
-            kind: len(self._book.waiting(kind, state.number if lane.in_rounds else 0))
+            kind: self._book.count_new(kind, state.number if lane.in_rounds else 0)
             for kind, lane in self._lanes.items()
         }
 

@@ -68,6 +68,9 @@ def relay_routes(
     document = openapi(relay.kinds)
 
     async def status(request: Request) -> Response:
+        refused = gate.crowded(request)
+        if refused is not None:
+            return _response(refused)
         return await _answered(lambda: JSONResponse(_status(relay, look)))
 
     async def schema(request: Request) -> Response:
@@ -110,12 +113,16 @@ class _Gate:
 
     def refuse(self, request: Request) -> Receipt | None:
         """Why the request's body is not even read."""
+        return self.crowded(request) or self._bad_headers(request)
+
+    def crowded(self, request: Request) -> Receipt | None:
+        """That its source, or everybody together, asks for too much."""
         host = request.client.host if request.client else ""
         if not self.sources.admits(source_of(host), self.clock()):
             return receipt(TOO_MANY, "too many requests: wait a while")
         if self.inside >= self.limits.requests_max:
             return receipt(NOT_NOW, "too many requests at once: try again")
-        return self._bad_headers(request)
+        return None
 
     def _bad_headers(self, request: Request) -> Receipt | None:
         headers = request.headers

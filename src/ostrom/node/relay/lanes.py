@@ -33,15 +33,12 @@ from ostrom.node.relay.receipts import (
     Receipt,
     receipt,
 )
-from ostrom.node.relay.timing import BATCH_MAX, is_time, owes
+from ostrom.node.relay.timing import BATCH_MAX, owes, ripe
 from ostrom.participation import Participation, everybody
 from ostrom.protocol import TaskState
 from ostrom.types import Address, Digest, Phase, Role
 
 M = TypeVar("M", bound=Message, contravariant=True)
-
-SEATS_MAX = 100_000
-"""Trainers of a task at most, as the contract has it."""
 
 _MARKS = 2
 """A commitment's last 28 bytes are above this: the contract keeps smaller numbers as marks."""
@@ -56,22 +53,20 @@ class Queue:
     under_way: Set[Address]
     last: int | None
 
-    def is_ripe(self, expected: set[Address], state: TaskState, now: int) -> bool:
-        """True if a batch should go, where messages of the `expected` accounts may still come."""
+    def ripe(self, expected: set[Address], state: TaskState, now: int) -> int:
+        """How many should go, where messages of the `expected` accounts may still come."""
         missing = expected.difference((one.slot.account for one in self.waiting), self.under_way)
-        return is_time(state, now, waiting=len(self.waiting), missing=len(missing), last=self.last)
+        return ripe(state, now, waiting=len(self.waiting), missing=len(missing), last=self.last)
 
 
 class Lane(Protocol[M]):
     """One kind of message. Nothing here has a state or a clock.
 
-    A transaction carries `batch_max` messages, and `at_once_max` are looked at in one go. Without
-    `in_rounds` its messages are for the whole task.
+    A transaction carries `batch_max` messages. Without `in_rounds` they are for the whole task.
     """
 
     kind: ClassVar[str]
     batch_max: ClassVar[int]
-    at_once_max: ClassVar[int]
     in_rounds: ClassVar[bool]
 
     def slot(self, message: M) -> Slot:
@@ -92,8 +87,8 @@ class Lane(Protocol[M]):
     def is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
         """True once nothing more is to be expected of a batch."""
 
-    def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
-        """True if what waits should be sent."""
+    def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
+        """How many of the messages that wait should be sent."""
 
     def call(self, messages: Sequence[M], task_id: Digest) -> Call:
         """The transaction that carries the messages."""
@@ -108,7 +103,6 @@ class Commits:
 
     kind: ClassVar[str] = "commit"
     batch_max: ClassVar[int] = BATCH_MAX
-    at_once_max: ClassVar[int] = SEATS_MAX
     in_rounds: ClassVar[bool] = True
 
     def slot(self, message: CommitMessage) -> Slot:
@@ -146,11 +140,11 @@ class Commits:
         """True once no entry is open."""
         return not any(self.is_open(one.slot, state) for one in formed.entries)
 
-    def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
-        """True once all who train have handed in, or it is time."""
+    def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
+        """All once all who train have handed in, or it is time."""
         if state.phase != Phase.COMMIT or not queue.waiting:
-            return False
-        return queue.is_ripe({one for one in self.expects(state) if owes(state, one)}, state, now)
+            return 0
+        return queue.ripe({one for one in self.expects(state) if owes(state, one)}, state, now)
 
     def call(self, messages: Sequence[CommitMessage], task_id: Digest) -> Call:
         """`commitBatch`."""
@@ -168,7 +162,6 @@ class Reveals:
 
     kind: ClassVar[str] = "reveal"
     batch_max: ClassVar[int] = BATCH_MAX
-    at_once_max: ClassVar[int] = SEATS_MAX
     in_rounds: ClassVar[bool] = True
 
     def slot(self, message: RevealMessage) -> Slot:
@@ -206,11 +199,11 @@ class Reveals:
         """True once no entry is open."""
         return not any(self.is_open(one.slot, state) for one in formed.entries)
 
-    def is_due(self, queue: Queue, state: TaskState, now: int) -> bool:
-        """True once all who committed have handed in, or it is time."""
+    def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
+        """All once all who committed have handed in, or it is time."""
         if state.phase != Phase.REVEAL or not queue.waiting:
-            return False
-        return queue.is_ripe(set(state.round.missed), state, now)
+            return 0
+        return queue.ripe(set(state.round.missed), state, now)
 
     def call(self, messages: Sequence[RevealMessage], task_id: Digest) -> Call:
         """`revealBatch`."""

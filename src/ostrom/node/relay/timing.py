@@ -44,19 +44,19 @@ def has_passed(steps: int, state: TaskState, now: int, *, since: int | None = No
     return (now - start) * STEPS >= length * steps
 
 
-def is_time(state: TaskState, now: int, *, waiting: int, missing: int, last: int | None) -> bool:
-    """True if a relay should send what waits.
+def ripe(state: TaskState, now: int, *, waiting: int, missing: int, last: int | None) -> int:
+    """How many of the messages that wait a relay should send.
 
-    A full batch goes at once, and so does what waits once nobody is `missing`. Else the first goes
-    after a third of the phase, and later ones a twelfth after the `last`.
+    All of them once nobody is `missing`, after a third of the phase, and then a twelfth after the
+    `last` batch; full batches at once.
     """
     if not waiting or now >= state.deadline:
-        return False
-    if not missing or waiting >= BATCH_MAX:
-        return True
-    if last is None:
-        return has_passed(FIRST_STEP, state, now)
-    return has_passed(FIRST_STEP, state, now) and has_passed(1, state, now, since=last)
+        return 0
+    late = has_passed(FIRST_STEP, state, now)
+    again = last is None or has_passed(1, state, now, since=last)
+    if not missing or (late and again):
+        return waiting
+    return waiting - waiting % BATCH_MAX
 
 
 def owes(state: TaskState, account: Address) -> bool:
