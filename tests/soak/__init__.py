@@ -1,0 +1,1 @@
+"""Long tests of real processes: kills, reorganisations, half an hour of rounds."""
