@@ -1,6 +1,6 @@
 """Kill nodes at random moments, reorganise their chain, and see that the task ends as it must.
 
-A run is a local network: anvil, a relay, trainers and validators as processes. One seed draws who is
+A run is a local network: anvil, a relay, trainers and validators as processes. A seed draws who is
 killed when, and how deep the chain is reorganised; the machine's own timing is not in its hands, so
 a failing seed is replayed as often as it takes.
 """
