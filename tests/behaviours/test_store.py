@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostrom.errors import ContentTooLarge, CorruptContent, InputError, NotFound
-from ostrom.storage import DirectoryStore, MemoryStore, Store, cid_of
+from ostrom.storage import DirectoryStore, MemoryStore, PeerStore, Store, cid_of
 from ostrom.types import Cid
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "cids.json").read_text())
@@ -67,7 +67,15 @@ def directory(profile: str = TINY) -> Iterator[Opened]:
         )
 
 
-KINDS = {"memory": memory, "directory": directory}
+@contextmanager
+def peers(profile: str = TINY) -> Iterator[Opened]:
+    """A store with peers that has none at the moment."""
+    with memory(profile) as local:
+        store = PeerStore(local.store, list, lambda url, cid, limit: b"")
+        yield Opened(store, local.damage, local.remove)
+
+
+KINDS = {"memory": memory, "directory": directory, "peers": peers}
 
 
 @pytest.fixture(params=list(KINDS))

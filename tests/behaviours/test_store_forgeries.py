@@ -16,6 +16,7 @@ from ostrom.errors import ContentTooLarge, CorruptContent, StoreError
 from ostrom.storage import (
     DirectoryStore,
     MemoryStore,
+    PeerStore,
     Store,
     cid_from_digest,
     cid_of,
@@ -27,10 +28,12 @@ TINY = "tiny-256b-3"
 A, B, C = b"a" * 256, b"b" * 256, b"c" * 88
 
 
-@pytest.fixture(params=["memory", "directory"])
+@pytest.fixture(params=["memory", "directory", "peers"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "memory":
         return MemoryStore(TINY)
+    if request.param == "peers":
+        return PeerStore(MemoryStore(TINY), list, lambda url, cid, limit: b"")
     return DirectoryStore(tmp_path, profile=TINY, durable=False)
 
 

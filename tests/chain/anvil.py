@@ -7,12 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
+import tempfile
+import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import pytest
 
@@ -44,16 +43,17 @@ class Anvil:
         self._options += [] if mining else ["--no-mining"]
         self._options += [] if block_time is None else ["--block-time", str(block_time)]
         self._options += options
-        self._node: subprocess.Popen[str] | None = None
+        self._node: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Anvil:
+        # A pipe that nobody empties would stop the node.
+        self._words = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._node = subprocess.Popen(
             [binary(), *self._options],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=self._words,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         try:
             self.url = self._listening(self._node)
@@ -79,23 +79,17 @@ class Anvil:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        if node.stdout is not None:
-            node.stdout.close()
+        self._words.close()
 
-    def _listening(self, node: subprocess.Popen[str]) -> str:
-        """The URL that the node prints once it answers; what it prints later is thrown away."""
-        assert node.stdout is not None
-        late = threading.Timer(START_SECONDS_MAX, node.kill)
-        late.start()
-        try:
-            for line in node.stdout:
-                found = re.fullmatch(r"Listening on (127\.0\.0\.1:\d+)", line.strip())
-                if found:
-                    drain = threading.Thread(target=_drain, args=[node.stdout], daemon=True)
-                    drain.start()
-                    return f"http://{found[1]}"
-        finally:
-            late.cancel()
+    def _listening(self, node: subprocess.Popen[bytes]) -> str:
+        """The URL that the node prints once it answers."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while node.poll() is None and time.monotonic() < deadline:
+            self._words.seek(0)
+            found = re.search(r"^Listening on (127\.0\.0\.1:\d+)$", self._words.read(), re.M)
+            if found:
+                return f"http://{found[1]}"
+            time.sleep(0.02)
         return pytest.fail(f"anvil did not answer within {START_SECONDS_MAX} s")
 
 
@@ -105,10 +99,3 @@ def binary() -> str:
     if not path.exists() or shutil.which("node") is None:
         pytest.fail("anvil is missing: install Node 20 and run `npm ci` in the project's root")
     return str(path)
-
-
-def _drain(lines: IO[str]) -> None:
-    # It is closed together with the node.
-    with suppress(ValueError):
-        while lines.readline():
-            pass

@@ -1,8 +1,7 @@
 """A real HTTP proxy between a client and its node that does wrong by a seeded schedule.
 
-Each question is passed on unless the schedule says otherwise. With a `mine` share above zero the
-chain moves with the questions: the node makes a block before that share of them, so that a client
-which asks again sees time pass.
+Each question is passed on unless the schedule says otherwise. With `mine` above zero the chain
+moves with the questions, so that a client which asks again sees time pass.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ class FaultProxy:
 
     Args:
         rate: the share of questions that something is done to.
-        mine: the share of questions before which the node makes a block.
+        mine: how many blocks the node makes before a question at most.
         slow_seconds: how long a slow answer takes; more than the client waits.
     """
 
@@ -114,7 +113,7 @@ class FaultProxy:
         seed: int = 0,
         rate: float = 0.0,
         faults: Iterable[str] = FAULTS,
-        mine: float = 0.0,
+        mine: int = 0,
         slow_seconds: float = 1.0,
     ) -> None:
         self.node = Transport(node_url)
@@ -161,8 +160,8 @@ class FaultProxy:
                 self.done[fault] += 1
             if fault == "reorganised":
                 self._reorganise()
-            if self._random.random() < self.mine:
-                self.node.ask("evm_mine")
+            if blocks := self._random.randint(0, self.mine):
+                self.node.ask("anvil_mine", hex(blocks))
             if fault in ("gone", "unavailable", "redirected", "html", "internal error"):
                 return fault, b""
             return fault, json.dumps(self._spoilt(fault, question)).encode()

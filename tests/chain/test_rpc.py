@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.chain.anvil import Anvil
 from tests.chain.fault_proxy import FaultProxy
 
 from ostrom.chain import rpc
+from ostrom.chain.client import Fees
 from ostrom.chain.contracts import Token
 from ostrom.chain.ledger import CONSTRUCTOR, NOWHERE, Call, Receipt
 from ostrom.chain.refusals import NonceTooLow, Underpriced, Unreachable, failure, is_known
@@ -79,19 +81,18 @@ def test_a_transaction_that_is_stuck_is_offered_with_higher_fees(
     ledger = RpcLedger(anvil.url, raise_seconds=0.2)
     prices: list[int] = []
 
+    def seen_three() -> bool:
+        for one in waiting(direct, alice):
+            price = int(one["maxFeePerGas"], 16)
+            prices.extend([] if price in prices else [price])
+        return len(prices) >= 3
+
     def watch() -> None:
-        while len(prices) < 3:
-            pool = direct.request("txpool_content")["pending"].get(alice.address, {})
-            prices.extend(
-                price
-                for waiting in pool.values()
-                if (price := int(waiting["maxFeePerGas"], 16)) not in prices
-            )
-            time.sleep(0.02)
+        wait_for(seen_three)
         direct.request("evm_mine")
 
     receipt = beside(lambda: ledger.send(token.transfer(BOB, 5), alice), watch)
-    assert all(dearer >= cheaper * 1.125 for cheaper, dearer in zip(prices, prices[1:]))
+    assert all(dearer >= cheaper * 1.125 for cheaper, dearer in pairwise(prices))
     assert direct.nonce(alice.address) == 2
     assert held(direct, token, BOB) == 5
     assert direct.mined(receipt.transaction) is not None
@@ -104,18 +105,18 @@ def test_fees_are_raised_so_often_and_no_more() -> None:
         signed.append(fees)
         return bytes([len(signed)])
 
-    flight = rpc._Flight(sign, rpc.Fees(1_000, 10))
-    assert [flight.rise(rpc.Fees(1, 1)) for _ in range(rpc.RAISES_MAX)] == [True] * rpc.RAISES_MAX
-    assert not flight.rise(rpc.Fees(1, 1))
+    flight = rpc._Flight(sign, Fees(1_000, 10))
+    assert [flight.rise(Fees(1, 1)) for _ in range(rpc.RAISES_MAX)] == [True] * rpc.RAISES_MAX
+    assert not flight.rise(Fees(1, 1))
     assert flight.fees.most < 4_000
-    assert signed[1] == rpc.Fees(1_125, 12)
+    assert signed[1] == Fees(1_125, 12)
 
 
 @pytest.mark.parametrize("fault", ["gone after acceptance", "error after acceptance"])
 def test_an_answer_that_is_lost_after_acceptance_is_no_harm(
     anvil: Anvil, direct: RpcClient, alice: Key, token: Token, fault: str
 ) -> None:
-    with FaultProxy(anvil.url, mine=1.0) as proxy:
+    with FaultProxy(anvil.url, mine=2) as proxy:
         proxy.plan(*[fault] * 2)
         RpcLedger(proxy.url).send(token.transfer(BOB, 5), alice)
         assert proxy.done[fault] >= 1
@@ -127,7 +128,7 @@ def test_a_transaction_that_no_block_holds_in_time_is_named_and_may_still_be_min
     anvil: Anvil, direct: RpcClient, alice: Key, token: Token
 ) -> None:
     ledger = RpcLedger(anvil.url, receipt_seconds_max=0.4, raise_seconds=0.25)
-    with pytest.raises(Unsettled, match="0x.* or 0x.*it may still be mined") as caught:
+    with pytest.raises(Unsettled, match=r"0x.*it may still be mined") as caught:
         ledger.send(token.transfer(BOB, 5), alice)
     assert all(f"0x{each.hex()}" in str(caught.value) for each in caught.value.transactions)
     direct.request("evm_mine")
@@ -136,14 +137,16 @@ def test_a_transaction_that_no_block_holds_in_time_is_named_and_may_still_be_min
 
 
 def test_an_interrupted_send_names_what_may_still_be_mined(
-    anvil: Anvil, alice: Key, token: Token
+    anvil: Anvil, direct: RpcClient, alice: Key, token: Token
 ) -> None:
     ledger = RpcLedger(anvil.url)
-    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
+
+    def interrupt() -> None:
+        wait_for(lambda: waiting(direct, alice))
+        os.kill(os.getpid(), signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt, match=r"0x[0-9a-f]{64}: interrupted; it may still"):
-        ledger.send(token.transfer(BOB, 5), alice)
-    timer.join()
+        beside(lambda: ledger.send(token.transfer(BOB, 5), alice), interrupt)
 
 
 def test_a_transaction_that_vanishes_is_offered_again(
@@ -152,10 +155,10 @@ def test_a_transaction_that_vanishes_is_offered_again(
     ledger = RpcLedger(anvil.url, confirmations=2)
 
     def shake() -> None:
-        wait_for(lambda: alice.address in direct.request("txpool_content")["pending"])
+        wait_for(lambda: waiting(direct, alice))
         direct.request("evm_mine")
         direct.request("anvil_reorg", 1, [])
-        wait_for(lambda: alice.address in direct.request("txpool_content")["pending"])
+        wait_for(lambda: waiting(direct, alice))
         for _ in range(3):
             direct.request("evm_mine")
 
@@ -168,13 +171,11 @@ def test_a_call_that_fails_only_in_its_block_says_why(
     anvil: Anvil, direct: RpcClient, alice: Key, token: Token
 ) -> None:
     all_of_it = token.transfer(BOB, SUPPLY)
-    first = rpc._Flight(lambda fees: b"", rpc.Fees(1, 1))
-    assert first.forms == [b""]
     ledger, other = RpcLedger(anvil.url), RpcLedger(anvil.url, receipt_seconds_max=0.2)
     with pytest.raises(Unsettled):
         other.send(all_of_it, alice)
     with pytest.raises(CONTRACT_ERRORS["ERC20InsufficientBalance"], match="balance=0"):
-        beside(lambda: ledger.send(all_of_it, alice), mining(direct, after=0.3))
+        beside(lambda: ledger.send(all_of_it, alice), mining(direct, count=2))
     assert direct.nonce(alice.address) == 3
 
 
@@ -188,7 +189,7 @@ def test_a_call_that_is_refused_at_once_sends_nothing(
     with pytest.raises(LedgerError, match="nsufficient funds") as caught:
         RpcLedger(anvil.url).send(creation, poor)
     assert not isinstance(caught.value, (Unsettled, Unreachable))
-    assert direct.request("txpool_content")["pending"] == {}
+    assert waiting(direct, alice) == waiting(direct, poor) == []
 
 
 @pytest.mark.parametrize(
@@ -274,15 +275,24 @@ def beside(act: Callable[[], Receipt], other: Callable[[], object]) -> Receipt:
         thread.join()
 
 
-def mining(direct: RpcClient, *, after: float = 0.0) -> Callable[[], None]:
-    """Wait for a transaction, then `after` seconds, and make a block."""
+def mining(direct: RpcClient, *, count: int = 1) -> Callable[[], None]:
+    """Wait until an account has handed in that many transactions, and make a block."""
+
+    def handed_in() -> bool:
+        pool = direct.request("txpool_content")["pending"]
+        return any(len(each) >= count for each in pool.values())
 
     def mine() -> None:
-        wait_for(lambda: direct.request("txpool_content")["pending"])
-        time.sleep(after)
+        wait_for(handed_in)
         direct.request("evm_mine")
 
     return mine
+
+
+def waiting(direct: RpcClient, key: Key) -> list[Any]:
+    """The key's transactions that no block holds."""
+    pool = direct.request("txpool_content")["pending"]
+    return list(pool.get(key.address.lower(), {}).values())
 
 
 def wait_for(seen: Callable[[], object]) -> None:

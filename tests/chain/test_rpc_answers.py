@@ -8,7 +8,7 @@ import random
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from ostrom.chain import answers
 from ostrom.chain.refusals import TooLong, Unreachable
 from ostrom.chain.transport import Transport
-from ostrom.codec import address_bytes, checksum_address
+from ostrom.codec import address_bytes, checksum_address, keccak
 
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 HASH = "0x" + "ab" * 32
 BLOCK: dict[str, Any] = {
     "number": "0x10",
@@ -60,7 +62,7 @@ JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=6,
-) | st.sampled_from(["0x", "0x0", "0xzz", "0x" + "f" * 64, "0x" + "f" * 65, "0x١", HASH, "10"])
+) | st.sampled_from(["0x", "0x0", "0xzz", "0x" + "f" * 64, "0x" + "f" * 65, "0x\u0661", HASH, "10"])
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -75,11 +77,13 @@ def test_what_fits_is_read(kind: str) -> None:
 def test_a_damaged_answer_is_refused_in_one_line(kind: str, junk: Any, seed: int) -> None:
     read, good = READERS[kind]
     damaged = spoil(copy.deepcopy(good), junk, random.Random(seed))
+    said = ""
     try:
         read(damaged)
     except Unreachable as error:
-        assert "\n" not in str(error)
-        assert len(str(error)) < 300
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 300
 
 
 @pytest.mark.parametrize(
@@ -101,10 +105,9 @@ def test_logs_are_put_in_order_and_twice_the_same_place_is_refused() -> None:
 
 
 def test_a_bloom_filter_holds_what_was_put_in() -> None:
-    # The one log of Ethereum's block 46,147 does not exist; this filter is of one address.
     address = checksum_address(bytes.fromhex("095e7baea6a6c7c4c2dfeb977efac326af552d87"))
     bloom = bytearray(256)
-    digest = answers.keccak(address_bytes(address))
+    digest = keccak(address_bytes(address))
     for at in (0, 2, 4):
         bit = int.from_bytes(digest[at : at + 2], "big") & 2047
         bloom[255 - bit // 8] |= 1 << bit % 8
@@ -116,18 +119,14 @@ def test_a_bloom_filter_holds_what_was_put_in() -> None:
 @pytest.mark.parametrize(
     ("head", "body", "kind"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n", b"{", TooLong),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 300_000, TooLong),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
-            b"x" * 300_000,
-            TooLong,
-        ),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"", Unreachable),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n", b"{}", Unreachable),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"[" * 100_000, Unreachable),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"\xff\xfe", Unreachable),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"[]", Unreachable),
+        (OK + b"Content-Length: 99999999999999\r\n\r\n", b"{", TooLong),
+        (OK + b"\r\n", b"x" * 300_000, TooLong),
+        (OK + CHUNKED + b"ffffffffff\r\n", b"x" * 300_000, TooLong),
+        (OK + CHUNKED + b"zz\r\n", b"", Unreachable),
+        (OK + b"X: y\r\n" * 101 + b"\r\n", b"{}", Unreachable),
+        (OK + b"\r\n", b"[" * 100_000, Unreachable),
+        (OK + b"\r\n", b"\xff\xfe", Unreachable),
+        (OK + b"\r\n", b"[]", Unreachable),
         (b"SSH-2.0-OpenSSH\r\n", b"", Unreachable),
         (b"", b"", Unreachable),
     ],
@@ -144,8 +143,7 @@ def test_a_chunked_answer_is_read() -> None:
     text = json.dumps({"jsonrpc": "2.0", "id": 1, "result": "0x1"}).encode()
     half = len(text) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (text[:half], text[half:]))
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with server(head + chunks + b"0\r\n\r\n") as url:
+    with server(OK + CHUNKED + chunks + b"0\r\n\r\n") as url:
         assert Transport(url).ask("eth_chainId") == "0x1"
 
 
@@ -156,10 +154,9 @@ def server(answer: bytes) -> Iterator[str]:
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65_536)
-            try:
+            # The client goes away when it has heard enough.
+            with suppress(ConnectionError):
                 self.request.sendall(answer)
-            except ConnectionError:
-                pass  # the client has heard enough
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as one:
         one.daemon_threads = True

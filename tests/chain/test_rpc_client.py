@@ -20,7 +20,7 @@ from ostrom.codec import checksum_address
 from ostrom.errors import InputError, LedgerError
 
 BOB = simulation_key(0, "bob").address
-SECONDS = 0.4
+SECONDS = 1.5
 DEAD = "http://127.0.0.1:1"
 
 
@@ -32,7 +32,7 @@ def anvil() -> Iterator[Anvil]:
 
 @pytest.fixture
 def proxy(anvil: Anvil) -> Iterator[FaultProxy]:
-    with FaultProxy(anvil.url, slow_seconds=3 * SECONDS) as one:
+    with FaultProxy(anvil.url, slow_seconds=2 * SECONDS) as one:
         yield one
 
 
@@ -271,6 +271,15 @@ def test_passwords_and_keys_in_a_url_are_sent_and_not_told(proxy: FaultProxy) ->
     path, authorization = proxy.headers
     assert path == "/v3/key?token=key"
     assert authorization == "Basic bWU6cGFzcyB3b3Jk"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@", "http://127.0.0.1/\nsecret", "me:secret@host"]
+)
+def test_a_damaged_url_tells_no_secret_either(url: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        RpcClient([url])
+    assert "secret" not in str(caught.value)
 
 
 def transaction(key: Key, *, nonce: int, value: int, price: int = 10**10) -> bytes:

@@ -14,11 +14,15 @@ from pathlib import Path
 import pytest
 from tests.chain.anvil import Anvil
 from tests.cli.town import HOUR, PASSPHRASE, Person, Town, found_town
+from tests.storage.conftest import running
+from tests.storage.rpc import Rpc
 
 from ostrom.chain.rpc import RpcLedger
 from ostrom.codec import decode_document
 from ostrom.node.taskfile import TaskFile
 from ostrom.spec import Spec
+from ostrom.storage.gateway import gateway
+from ostrom.storage.kubo import KuboStore
 
 TOKEN = 10**18
 
@@ -191,6 +195,28 @@ def test_creating_a_task_twice_pays_once(town: Town, sponsor: Person, vera: Pers
     assert town.ledger.block_number == before
 
 
+def test_a_task_can_be_published_in_a_kubo_node(town: Town, sponsor: Person, vera: Person) -> None:
+    file = town.task_file("kubo", vera)
+    with running(Rpc().app()) as url:
+        made = town.done("task", "create", "-f", file, "--store", url, who=sponsor)
+        node = KuboStore(url)
+        assert Spec.decode(node.get(made["spec"], max_bytes=1 << 20))
+        node.close()
+
+
+def test_what_cannot_be_published_is_not_paid_for(
+    town: Town, sponsor: Person, vera: Person
+) -> None:
+    file = town.task_file("unpublished", vera)
+    before = town.ledger.block_number
+    words = ("task", "create", "-f", file, "--store", "http://127.0.0.1:1")
+    ended = town.run(*words, who=sponsor)
+    assert ended.exit_code == 2
+    assert "http://127.0.0.1:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert town.ledger.block_number == before
+
+
 def test_an_allowance_that_is_there_is_not_asked_for_again(
     town: Town, sponsor: Person, vera: Person
 ) -> None:
@@ -218,7 +244,7 @@ def test_a_sponsor_who_cannot_pay_the_pool_sends_nothing(town: Town, vera: Perso
         ("pool = 1_000", "pool = 0.5", "pool: an amount is a number of tokens"),
         ('"logistic"', '"logistics"', "there is no 'logistics' here: choose among"),
         ('"fedavg(epochs=1)"', '"fedavg(epoch=1)"', "fedavg has no argument 'epoch'"),
-        ('store = "store"', "", "names no store: add one, or give --store FOLDER"),
+        ('store = "store"', "", "names no store: add one, or give --store PLACE"),
         ("[model]", "[model", "not TOML"),
         ("max_trainers", 'membership = "0x' + "11" * 20 + '"\nmax_trainers', "no contract at"),
     ],
@@ -328,6 +354,27 @@ def test_who_may_not_join_pays_for_nothing(town: Town, vera: Person) -> None:
     assert said == "all of the task's 2 seats for trainers are taken"
 
 
+def test_a_trainer_without_coins_joins_through_a_relay(
+    town: Town, vera: Person, tmp_path: Path
+) -> None:
+    task = town.task("relayed", vera, seats=1)
+    carrier, kate = town.person("carrier"), town.person("kate", tokens=10, coins=0)
+    join = ("join", "--task", task, "--role", "trainer")
+    assert "cannot pay for gas" in town.refused(*join, who=kate)
+    assert "nobody else" in town.refused(
+        "join", "--task", task, "--role", "validator", "--relay", "http://127.0.0.1:1", who=vera
+    )
+    assert "cannot be reached" in town.refused(*join, "--relay", "http://127.0.0.1:1", who=kate)
+    with town.relay(carrier, "relayed", tmp_path) as url:
+        ended = town.run(*join, "--relay", url, who=kate)
+        assert ended.exit_code == 0, ended.output
+        assert ended.stdout == (
+            f"{kate.address} has joined task {task} as trainer (a relay paid)\n"
+        )
+        assert town.state(task).members[kate.address].stake == 10 * TOKEN
+        assert town.done(*join, "--relay", url, who=kate)["already"]
+
+
 def test_a_round_pays_and_leaving_frees_the_stake(town: Town, vera: Person) -> None:
     walter = town.person("walter", tokens=200)
     erin = town.person("erin", tokens=10)
@@ -358,8 +405,11 @@ def test_a_round_pays_and_leaving_frees_the_stake(town: Town, vera: Person) -> N
     assert earned > 0
     assert at.token.balance_of(town.ledger, vera.address) == before + earned
     again = town.run("claim", "--task", task, "--store", store, who=vera)
-    assert "has already got" in again.stdout
+    assert "has already claimed" in again.stdout
     assert "(nothing was sent)" in again.stdout
+    with running(gateway(town.store)) as url:
+        found = town.done("claim", "--task", task, "--store", url, who=erin)
+        assert int(found["cumulative"]) >= 0
     assert town.done("claim", "--task", task, "--store", store, who=walter)["cumulative"] == "0"
     said = town.refused("claim", "--task", task, "--store", town.folder / "none", who=vera)
     assert said.startswith("there is no store ")

@@ -35,7 +35,8 @@ FULL: dict[str, object] = {
     "store_blocks": 10,
     "store_bytes": 20_000,
     "peer_failures": 0,
-    "relayed": {"taken": 5},
+    "contents_held": 7,
+    "relay_waiting": {"commit": 5, "reveal": 0},
     "offered": {"taken": 2, "refused": 0},
     "healthy": True,
 }

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import pyrevm
+from tests.simulation.blocks import Included, RawLog, SimBlock
+from tests.simulation.transactions import Transaction, read_transaction
 
 from ostrom.chain.artifacts import decode_answer, decode_log, decode_refusal, encode_call
 from ostrom.chain.client import Block, Mined
@@ -21,7 +22,6 @@ from ostrom.chain.ledger import Call
 from ostrom.codec import checksum_address, keccak, words
 from ostrom.errors import LedgerError
 from ostrom.types import Address, Digest, Logged
-from tests.simulation.transactions import Transaction, read_transaction
 
 CHAIN_ID = 1337
 GAS_LIMIT = 30_000_000
@@ -48,48 +48,6 @@ class Underpriced(LedgerError):
     """A transaction of that nonce waits already and pays as much, or nearly."""
 
 
-@dataclass(frozen=True)
-class RawLog:
-    """A log as the EVM wrote it."""
-
-    address: Address
-    topics: tuple[bytes, ...]
-    data: bytes
-
-
-@dataclass(frozen=True)
-class Included:
-    """A transaction in a block and what it did there."""
-
-    transaction: Transaction
-    ok: bool
-    gas_used: int
-    logs: tuple[RawLog, ...]
-    created: Address | None = None
-
-
-@dataclass
-class SimBlock:
-    """A block with everything after it: nonces and coins by account, answers that were asked."""
-
-    header: Block
-    base_fee: int
-    included: tuple[Included, ...]
-    nonces: dict[Address, int]
-    coins: dict[Address, int]
-    answers: dict[tuple[str, bytes], bytes | Exception] = field(default_factory=dict)
-    decoded: dict[int, Logged] = field(default_factory=dict)
-    values: dict[tuple[str, bytes], Any] = field(default_factory=dict)
-
-    def logs(self) -> Iterator[tuple[int, RawLog, Digest]]:
-        """Each log with its index in the block and its transaction's hash."""
-        index = 0
-        for one in self.included:
-            for log in one.logs:
-                yield index, log, one.transaction.hash
-                index += 1
-
-
 class SimChain:
     """A tree of blocks; `head` is the end of the branch that everybody will agree on."""
 
@@ -103,7 +61,8 @@ class SimChain:
         """The canonical blocks by number."""
         self._marks = {0: self._evm.snapshot()}
         self.pool: dict[Digest, Transaction] = {}
-        self._asked: dict[tuple[str, bytes], Call] = {}
+        self._asked: dict[tuple[Address, bytes], Call] = {}
+        self._encoded: dict[Call, tuple[Address, bytes]] = {}
         self._where: dict[Digest, list[SimBlock]] = {}
         self.executed = 0
 
@@ -267,7 +226,9 @@ class SimChain:
         Raises:
             ContractError: the contract refuses.
         """
-        key = (call.address, encode_call(call))
+        key = self._encoded.get(call)
+        if key is None:
+            key = self._encoded[call] = (call.address, encode_call(call))
         if remember:
             self._asked.setdefault(key, call)
         if key not in block.answers:
@@ -319,9 +280,7 @@ class SimChain:
             if index not in block.decoded:
                 event = decode_log(contracts[log.address], log.topics, log.data)
                 header = block.header
-                block.decoded[index] = Logged(
-                    event, header.number, header.time, index, transaction
-                )
+                block.decoded[index] = Logged(event, header.number, header.time, index, transaction)
             found.append(block.decoded[index])
         return found
 
@@ -333,7 +292,9 @@ class SimChain:
 
     def _execute(self, made: Transaction) -> Included:
         self.executed += 1
-        created, logs, ok = None, (), True
+        created: Address | None = None
+        logs: tuple[RawLog, ...] = ()
+        ok = True
         try:
             if made.to is None:
                 address = self._evm.deploy(made.sender, made.data, gas=made.gas)

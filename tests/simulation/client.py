@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.simulation.blocks import SimBlock
+from tests.simulation.chain import CHAIN_ID, WEI, SimChain
+from tests.simulation.faults import ChainUnreachable, Crash, Faults
+from tests.simulation.transactions import Transaction, read_transaction
+
 from ostrom.chain.client import Block, Fees, Mined
 from ostrom.chain.ledger import Call
 from ostrom.errors import LedgerError
 from ostrom.types import Address, Digest, Logged
-from tests.simulation.chain import CHAIN_ID, WEI, SimBlock, SimChain
-from tests.simulation.faults import ChainUnreachable, Crash, Faults
-from tests.simulation.transactions import Transaction, read_transaction
 
 CALLS_FEW, CALLS_MANY = 20, 1 << 30
 

@@ -17,7 +17,6 @@ from random import Random
 from typing import Any
 
 import apsw
-
 from tests.simulation.faults import Crash
 
 SECTOR = 512
@@ -116,7 +115,7 @@ class SimDisk:
     def copy(self) -> SimDisk:
         """Another disk with only what is sure: the worst that a power cut can leave."""
         other = SimDisk(Random(0))
-        for name, file in {**self._mounted.files, **self._mounted.deleted}.items():
+        for name, file in [*self._mounted.deleted.items(), *self._mounted.files.items()]:
             if file.named:
                 other._mounted.files[name] = SimFile(
                     bytearray(file.sure), bytearray(file.sure), named=True
@@ -235,7 +234,7 @@ class _Mounted(apsw.VFS):
     def xRandomness(self, count: int) -> bytes:
         return bytes(range(7, 7 + min(count, 200))).ljust(count, b"\1")
 
-    def xOpen(self, name: Any, flags: list[int]) -> _Open:
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
         file = SimFile()
         if name is not None:
             path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
@@ -291,4 +290,3 @@ class _Open:
 
     def xClose(self) -> None:
         return None
-

@@ -23,6 +23,7 @@ RATES: Mapping[str, float] = {
     "transaction lost": 0.03,
     "transaction lost with its block": 0.3,
     "fees rise": 0.03,
+    "fees stay high": 0.01,
     "slow blocks": 0.1,
     "crash before": 0.002,
     "crash after": 0.002,
@@ -35,10 +36,10 @@ RATES: Mapping[str, float] = {
     "fetch gives wrong bytes": 0.05,
     "partition": 0.01,
     "one-way partition": 0.01,
-    "message lost": 0.15,
+    "message lost": 0.3,
     "message twice": 0.1,
+    "message late": 0.1,
     "answer lost": 0.1,
-    "relay down": 0.02,
 }
 """The most that each kind of fault is drawn with, for each occasion."""
 

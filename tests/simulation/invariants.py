@@ -1,31 +1,37 @@
-"""What must hold, checked after every block, at every transaction that is handed in, and at the end.
+"""What must hold: after every block, at every transaction that is handed in, and at the end.
 
-The truth is computed here a second time from the chain's own logs, by branch, apart from every node.
+The truth is computed here a second time from the chain's own logs, by branch, apart from all nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property
 from typing import Any
 
-from ostrom.chain.artifacts import artifact, decode_answer, encode_call
-from ostrom.chain.client import Block
-from ostrom.chain.hashes import score_commitment, update_commitment
-from ostrom.chain.ledger import Call
-from ostrom.errors import ProtocolError, StoreError
-from ostrom.evidence import balances_of, read_record, read_update
-from ostrom.node.journal import Journal
-from ostrom.node.parts import evidence_digest
-from ostrom.protocol import TaskState, apply
-from ostrom.records import decode_record
-from ostrom.registry import load_model
-from ostrom.storage import cid_of, digest_of
-from ostrom.types import Address, Digest, Logged, Phase, Role, RoundSettled, Sanctioned
-from tests.simulation.chain import SimBlock
+from eth_abi.abi import decode
+from tests.simulation.blocks import SimBlock
 from tests.simulation.machine import JOURNAL, Machine
 from tests.simulation.setting import SUPPLY, Setting
 from tests.simulation.transactions import Transaction
+
+from ostrom.chain.artifacts import Signature, abi_type, artifact, encode_call
+from ostrom.chain.client import Block
+from ostrom.chain.hashes import score_commitment, update_commitment
+from ostrom.chain.ledger import Call
+from ostrom.codec import keccak
+from ostrom.errors import ProtocolError
+from ostrom.evidence import balances_of
+from ostrom.node.journal import Journal
+from ostrom.node.parts import evidence_digest
+from ostrom.node.relay.messages import CommitMessage, RevealMessage, decode_message
+from ostrom.protocol import TaskState, apply
+from ostrom.records import decode_record
+from ostrom.registry import load_model
+from ostrom.settlement import STRIKES_MAX
+from ostrom.storage import cid_of, digest_of
+from ostrom.types import Address, Digest, Logged, Phase, RoundSettled, Sanctioned
 
 SECRETS = ("commit", "commitScores")
 OPENINGS = {"reveal": Phase.REVEAL, "revealScores": Phase.SCORE_REVEAL}
@@ -45,7 +51,7 @@ class Invariants:
         self.states: dict[Digest, TaskState] = {}
         self._signed: dict[tuple[str, str, int], dict[Digest, bytes]] = {}
         self._seen: set[Digest] = set()
-        self.excused: set[str] = set()
+        self._heard: set[bytes] = set()
         for block in setting.chain.line[setting.first :]:
             self._follow(block)
 
@@ -75,7 +81,7 @@ class Invariants:
     def _follow(self, block: SimBlock) -> None:
         header = block.header
         state = self.states.get(header.parent, TaskState(task_id=self._setting.task_id))
-        for logged in self._chain.logs_of(block, self._contracts):
+        for logged in self._chain.logs_of(block, self.contracts):
             try:
                 state = apply(state, logged.event, logged.time)
             except ProtocolError as error:
@@ -103,7 +109,7 @@ class Invariants:
 
     def _spare(self, account: Address, what: str) -> None:
         name = self._setting.accounts.get(account, account)
-        if self._machines[name].honest and name not in self.excused:
+        if self._machines[name].honest:
             raise Violation(f"the honest {name} {what}")
 
     def _anywhere(self, digest: Digest) -> bytes | None:
@@ -147,10 +153,12 @@ class Invariants:
         return [(registry, encode_call(call)) for call in calls]
 
     @cached_property
-    def _contracts(self) -> dict[Address, str]:
+    def contracts(self) -> dict[Address, str]:
+        """The contracts whose events count."""
         found = self._setting.deployment
         return {
-            one.address: type(one).__name__ for one in (found.registry, found.models, found.training)
+            one.address: type(one).__name__
+            for one in (found.registry, found.models, found.training)
         }
 
     # What honest nodes sign
@@ -174,16 +182,38 @@ class Invariants:
         self, machine: Machine, made: Transaction, function: str, args: tuple[Any, ...]
     ) -> None:
         """What a power cut would leave now holds the transaction, and the secret behind it."""
-        disk = machine.disk.copy()
-        about = {"task": self._setting.task_id.hex(), "account": made.sender}
-        try:
-            journal = Journal(JOURNAL, about, connect=disk.connect)
+        with self._journal(machine) as journal:
             if made.hash not in {one.hash for one in journal.flights()}:
                 raise Violation(f"{machine.name} sends {function} before it is written down")
             if function in SECRETS and not self._is_kept(journal, machine, function, args):
                 raise Violation(f"{machine.name} sends {function} before its secret is safe")
+
+    @contextmanager
+    def _journal(self, machine: Machine) -> Iterator[Journal]:
+        """The journal as a power cut would leave it now."""
+        disk = machine.disk.copy()
+        try:
+            yield Journal(JOURNAL, machine.about, connect=disk.connect)
         finally:
             disk.unmount()
+
+    def offered(self, machine: Machine, data: bytes) -> None:
+        """A message that a trainer hands to a relay keeps the same rules as a transaction."""
+        if not machine.honest or data in self._heard:
+            return
+        self._heard.add(data)
+        message = decode_message(data)
+        assert machine.agent is not None
+        assert machine.agent.view is not None
+        view = machine.agent.view
+        if isinstance(message, RevealMessage):
+            self._is_closed(machine, view.head, "reveal", message.round)
+        if isinstance(message, CommitMessage):
+            args = (message.task, message.round, message.commitment)
+            with self._journal(machine) as journal:
+                if not self._is_kept(journal, machine, "commit", args):
+                    raise Violation(f"{machine.name} offers a commitment before it is safe")
+            self._is_the_same(machine, view.safe, "commit", args)
 
     def _is_kept(
         self, journal: Journal, machine: Machine, function: str, args: tuple[Any, ...]
@@ -192,6 +222,8 @@ class Invariants:
         account = machine.key.address
         if function == "commit":
             sealed = journal.updates().get(number)
+            if sealed is not None and _here(machine.store.blocks, sealed.opening.update):
+                raise Violation(f"{machine.name} publishes an update before it is revealed")
             return sealed is not None and commitment == update_commitment(
                 task_id, number, trainer=account, opening=sealed.opening
             )
@@ -206,9 +238,7 @@ class Invariants:
     def _is_closed(self, machine: Machine, head: Block, function: str, number: int) -> None:
         """A secret is opened only once the end of the commitments is confirmed."""
         block = self._chain.blocks[head.hash]
-        confirmed = self._chain.at(
-            head.number - self._setting.plan.confirmations, block
-        )
+        confirmed = self._chain.at(head.number - self._setting.plan.confirmations, block)
         state = self.states[confirmed.header.hash] if confirmed else TaskState()
         if (state.number, state.phase) != (number, OPENINGS[function]):
             raise Violation(
@@ -232,13 +262,12 @@ class Invariants:
         if said.setdefault(evidence, words) != words:
             raise Violation(f"{machine.name} signs two different {function} in round {number}")
 
-    def _readable(self, machine: Machine, state: TaskState) -> list[str]:
+    @staticmethod
+    def _readable(machine: Machine, state: TaskState) -> list[str]:
         here = state.round
-        spec = self._setting.spec
         blocks = machine.store.blocks
         found = [a for a, r in here.reveals.items() if _here(blocks, r.update)]
         found += [a for a, digest in here.score_reveals.items() if _here(blocks, digest)]
-        assert spec
         return sorted(found)
 
     # The end
@@ -248,7 +277,7 @@ class Invariants:
         state = self.state
         for version in state.versions.values():
             found = {
-                bytes(load_model(one.store, version, self._setting.spec)["parameters"])
+                bytes(load_model(one.reads, version, self._setting.spec)["parameters"])
                 for one in self._machines.values()
                 if one.honest
             }
@@ -257,11 +286,15 @@ class Invariants:
         settled = [r.settled for r in state.rounds.values() if r.settled]
         if not settled:
             return
-        record = balances_of(self._machines["sponsor"].store, settled[-1].record)
+        record = balances_of(self._machines["sponsor"].reads, settled[-1].record)
         for account, amount in record.payouts.items():
             if state.claimed.get(account, 0) != amount:
                 name = self._setting.accounts[account]
                 raise Violation(f"{name} was promised {amount}, got {state.claimed.get(account)}")
+        for account, strikes in record.strikes.items():
+            if state.members[account].strikes != min(strikes, STRIKES_MAX):
+                name = self._setting.accounts[account]
+                raise Violation(f"{name} has {strikes} strikes, of which nobody told the chain")
 
 
 def _here(blocks: Iterable[Any], digest: Digest) -> bool:
@@ -270,22 +303,13 @@ def _here(blocks: Iterable[Any], digest: Digest) -> bool:
 
 def read_call(made: Transaction) -> tuple[str, tuple[Any, ...]]:
     """The function of Training that a transaction calls, and with what."""
-    for name, function in artifact("Training").functions.items():
-        if name != "constructor" and selector(name) == made.data[:4]:
-            shape = artifact("Training").functions[name]
-            from eth_abi import decode
-
-            from ostrom.chain.artifacts import abi_type
-
-            return function.name, decode([abi_type(p) for p in shape.inputs], made.data[4:])
-    raise Violation(f"a node calls what Training does not have: {made.data[:4].hex()}")
+    found = _functions().get(made.data[:4])
+    if found is None:
+        raise Violation(f"a node calls what Training does not have: {made.data[:4].hex()}")
+    return found.name, decode([abi_type(p) for p in found.inputs], made.data[4:])
 
 
-def selector(name: str) -> bytes:
-    """The first four bytes of a call of that function."""
-    from ostrom.chain.artifacts import _selector
-
-    return _selector("Training", name)
-
-
-__all__ = ["Invariants", "Violation", "decode_answer", "read_record", "read_update", "StoreError", "Role"]
+@cache
+def _functions() -> dict[bytes, Signature]:
+    every = artifact("Training").functions.values()
+    return {keccak(one.text.encode())[:4]: one for one in every}

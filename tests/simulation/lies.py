@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ostrom.chain.follower import View
 from ostrom.chain.ledger import Call
 from ostrom.node.parts import Part
 from ostrom.types import IntVector, Result, Update
 
-Twist = Callable[[str, Call, View], Call | None]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+Twist: TypeAlias = Callable[[str, Call, View], Call | None]
 """What becomes of an act: another call, or nothing."""
 
 
@@ -25,7 +29,9 @@ class Twisted:
 
     def wanted(self, view: View) -> Mapping[str, Call]:
         """What is left of what the part wants."""
-        found = {name: self.twist(name, call, view) for name, call in self.inner.wanted(view).items()}
+        found = {
+            name: self.twist(name, call, view) for name, call in self.inner.wanted(view).items()
+        }
         return {name: call for name, call in found.items() if call is not None}
 
 
@@ -45,6 +51,10 @@ def _no_act(name: str, call: Call, view: View) -> Call | None:
     return call if call.function == "claim" else None
 
 
+def _no_batch(name: str, call: Call, view: View) -> Call | None:
+    return None if call.function.endswith("Batch") else call
+
+
 def _wrong_result(name: str, call: Call, view: View) -> Call | None:
     if call.function != "attest":
         return call
@@ -57,6 +67,7 @@ TWISTS: Mapping[str, Twist] = {
     "silent reveal": _no_reveal,
     "copy": _copied,
     "silent": _no_act,
+    "censor": _no_batch,
     "wrong result": _wrong_result,
 }
 
@@ -67,12 +78,12 @@ class Taste:
     def __init__(self, wanted: IntVector, factor: float = 1.0) -> None:
         self._wanted, self._factor = wanted, factor
 
-    def value(self, models: IntVector) -> np.ndarray:
+    def value(self, models: IntVector) -> Floats:
         """(k, d) -> (k,): minus the mean distance."""
-        far = np.abs(models.astype(np.float64) - self._wanted).mean(axis=1)
-        return -self._factor * far / (1 << 20)
+        far: Floats = np.abs(models.astype(np.float64) - self._wanted).mean(axis=1)
+        return far * (-self._factor / (1 << 20))
 
-    def gradients(self, parameters: IntVector) -> np.ndarray:
+    def gradients(self, parameters: IntVector) -> Floats:
         """Nobody asks."""
         return np.zeros((1, len(parameters)))
 

@@ -8,20 +8,7 @@ from random import Random
 
 import apsw
 import numpy as np
-
-from ostrom.chain.follower import Follower
-from ostrom.errors import LedgerError, StoreError
-from ostrom.node.agent import Agent
-from ostrom.node.journal import Journal
-from ostrom.node.outbox import Outbox
-from ostrom.node.parts import KeeperPart, Part, TrainerPart, ValidatorPart
-from ostrom.node.trainer import Train, Trainer
-from ostrom.node.validator import Validator
-from ostrom.protocol import TaskState
-from ostrom.registry import load_model, parent_of_round
-from ostrom.settlement import _answer, _informed, _left_out
-from ostrom.tensors import FRACTION_BITS
-from ostrom.types import Digest, Update
+from tests.simulation.chain import CHAIN_ID
 from tests.simulation.client import SimNodeClient
 from tests.simulation.disk import SimDisk
 from tests.simulation.faults import Crash, Faults, Log
@@ -29,7 +16,26 @@ from tests.simulation.lies import TWISTS, Taste, Twisted, garbage
 from tests.simulation.peers import SimNet, SimStore
 from tests.simulation.setting import LENGTH, Setting
 
+from ostrom.chain.follower import Follower
+from ostrom.errors import LedgerError, StoreError
+from ostrom.node.agent import Agent
+from ostrom.node.journal import Journal
+from ostrom.node.outbox import Outbox
+from ostrom.node.parts import Courier, KeeperPart, Part, TrainerPart, ValidatorPart
+from ostrom.node.relay import Book, Carrier, Place, Relay, lanes_of
+from ostrom.node.relay.part import RelayPart
+from ostrom.node.relay.receipts import NOT_NOW, Receipt, receipt
+from ostrom.node.trainer import Train, Trainer
+from ostrom.node.validator import Validator
+from ostrom.protocol import TaskState
+from ostrom.registry import load_model, parent_of_round
+from ostrom.settlement import _answer, _informed, _left_out
+from ostrom.storage.peers import PeerStore
+from ostrom.tensors import FRACTION_BITS
+from ostrom.types import Digest, Update
+
 JOURNAL = Path("/journal.sqlite")
+BOOK = Path("/book.sqlite")
 
 
 class Machine:
@@ -43,7 +49,10 @@ class Machine:
         self.dice = Random(f"machine {plan.seed} {name}")
         self.disk = SimDisk(self.dice)
         self.disk.hook = self._disk_changes
-        self.store = SimStore(name, net, faults, self.dice)
+        self.store = SimStore(name, net, faults)
+        self.reads = self._peer_store()
+        self.carrier: Carrier | None = None
+        self.relay: Relay | None = None
         for content in setting.contents:
             self.store.put(content)
         self.client = SimNodeClient(name, setting.chain, faults)
@@ -51,6 +60,11 @@ class Machine:
         self.trouble = ""
         self.crashes = 0
         self._alive = False
+
+    @property
+    def place(self) -> Place:
+        """What relayed messages are for."""
+        return Place(CHAIN_ID, self.setting.deployment.training.address)
 
     @property
     def honest(self) -> bool:
@@ -84,6 +98,19 @@ class Machine:
             self.disk.bury()
         return True
 
+    def accept(self, data: bytes) -> Receipt:
+        """What this machine's relay answers to a message; 503 where nobody answers."""
+        agent, relay = self.agent, self.relay
+        if agent is None or relay is None or agent.view is None:
+            return receipt(NOT_NOW, "the relay is not up")
+        try:
+            return relay.accept(data, agent.view.state, agent.view.head.time)
+        except Crash:
+            self.end(tear=self._faults.strikes("crash tears the disk", self.name))
+        except (sqlite3.Error, StoreError) as error:
+            self._note(f"disk: {error}")
+        return receipt(NOT_NOW, "the relay is gone")
+
     def end(self, *, tear: bool) -> None:
         """The process is gone, if it is not already."""
         if not self._alive:
@@ -108,7 +135,16 @@ class Machine:
         if self._faults.strikes("disk fails", self.name):
             raise self._faults.dice.choice([apsw.FullError, apsw.IOError])(f"simulated: {what}")
 
+    def _peer_store(self) -> PeerStore:
+        """The real store of a node: its own blocks, then its peers'."""
+
+        def clock() -> float:
+            return float(self._faults.time)
+
+        return PeerStore(self.store, self.store.urls, self.store.fetch, clock=clock)
+
     def _boot(self) -> Agent:
+        self.reads = self._peer_store()
         setting, plan = self.setting, self.setting.plan
         self.client.watch(
             {
@@ -120,8 +156,7 @@ class Machine:
                 )
             }
         )
-        about = {"task": setting.task_id.hex(), "account": self.key.address}
-        journal = Journal(JOURNAL, about, connect=self.disk.connect)
+        journal = Journal(JOURNAL, self.about, connect=self.disk.connect)
         follower = Follower(
             self.client,
             setting.deployment.training,
@@ -130,31 +165,46 @@ class Machine:
             confirmations=plan.confirmations,
         )
         outbox = Outbox(self.client, self.key, journal, confirmations=plan.confirmations)
-        return Agent(follower, outbox, self._part(journal))
+        part = self._part(journal, outbox)
+        twist = TWISTS.get(self.lie or "")
+        return Agent(follower, outbox, Twisted(part, twist) if twist else part)
 
-    def _part(self, journal: Journal) -> Part:
-        part = self._honest_part(journal)
-        return Twisted(part, TWISTS[self.lie]) if self.lie in TWISTS else part
+    @property
+    def about(self) -> dict[str, str]:
+        """Whose files these are."""
+        return {"task": self.setting.task_id.hex(), "account": self.key.address}
 
-    def _honest_part(self, journal: Journal) -> Part:
+    def _part(self, journal: Journal, outbox: Outbox) -> Part:
         setting = self.setting
         training, address = setting.deployment.training, self.key.address
         if self.name == "sponsor":
-            return KeeperPart(self.store, training)
+            return KeeperPart(self.reads, training)
+        if self.name == "relay":
+            book = Book(BOOK, self.about, connect=self.disk.connect)
+            self.relay = Relay(self.place, setting.task_id, book=book, lanes=lanes_of(self.place))
+            return RelayPart(self.relay, outbox, self.client, training, self.reads)
         if self.name.startswith("trainer"):
-            me = Trainer(address, self._train(), self.store, self._fresh_salt, setting.spec)
-            return TrainerPart(me, training, journal)
+            me = Trainer(address, self._train(), self.reads, self._fresh_salt, setting.spec)
+            return TrainerPart(me, training, journal, self._courier())
         factor = 1_000.0 if self.lie == "inflated" else 1.0
         taste = Taste(wanted_model(), factor)
         return ValidatorPart(
-            Validator(address, taste, self.store, self.validator_salt, setting.spec), training, journal
+            Validator(address, taste, self.reads, self.validator_salt, setting.spec),
+            training,
+            journal,
         )
+
+    def _courier(self) -> Courier | None:
+        """Liars send their lies themselves."""
+        if self.carrier is None or not self.honest:
+            return None
+        return Courier(self.carrier, self.place, self.key)
 
     def _train(self) -> Train:
         """Simulated training: a step towards what the holdouts like, never the same twice."""
 
         def train(state: TaskState) -> Update:
-            parent = load_model(self.store, parent_of_round(state), self.setting.spec)
+            parent = load_model(self.reads, parent_of_round(state), self.setting.spec)
             towards = (wanted_model() - parent["parameters"]) // 3
             noise = [self.dice.randint(-99, 99) for _ in range(LENGTH)]
             values = (towards + np.array(noise)).astype(np.int32)

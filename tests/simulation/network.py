@@ -1,22 +1,26 @@
-"""One network from its first virtual second to its last: who acts when, and what goes wrong when."""
+"""One network from its first virtual second to its last: who acts, and what goes wrong, when."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
+
+from tests.simulation.blocks import SimBlock
+from tests.simulation.chain import GENESIS_TIME, WEI
+from tests.simulation.faults import Faults, Log
+from tests.simulation.invariants import Invariants, Violation
+from tests.simulation.machine import Machine
+from tests.simulation.peers import SimNet
+from tests.simulation.relaying import SimCarrier
+from tests.simulation.setting import BLOCK_SECONDS, BOND_DELAY, Plan, SetupLedger, build_setting
 
 from ostrom.chain.contracts import Registry, Training
 from ostrom.errors import OstromError
 from ostrom.protocol import TaskState
 from ostrom.types import RoundSettled, RoundVoided
-from tests.simulation.chain import GENESIS_TIME, WEI, SimBlock
-from tests.simulation.faults import Faults, Log
-from tests.simulation.invariants import Invariants, Violation
-from tests.simulation.machine import Machine
-from tests.simulation.peers import SimNet
-from tests.simulation.setting import BLOCK_SECONDS, BOND_DELAY, Plan, SetupLedger, build_setting
 
 POLL_SECONDS = (3, 16)
 RESTART_SECONDS = (5, 60)
@@ -78,14 +82,14 @@ class Network:
         self.net = SimNet()
         self.machines = {
             name: Machine(name, self.setting, self.net, self.faults, self.log)
-            for name in [*plan.names, "sponsor"]
+            for name in plan.nodes
         }
         self.invariants = Invariants(self.setting, self.machines)
         for machine in self.machines.values():
             self._listen(machine)
-        self.time = self.chain.head.header.time - GENESIS_TIME
         self._agenda: list[Due] = []
-        self._fee_blocks, self._fee = 0, WEI
+        self.time = self.chain.head.header.time - GENESIS_TIME
+        self._fee_blocks, self._fee, self._fee_low = 0, WEI, WEI
         self._storm_ends = self.chain.head.header.number + self.dice.randint(*STORM_BLOCKS)
         self._calm_since: int | None = None
         self._round_began = self.chain.head.header.number
@@ -93,6 +97,16 @@ class Network:
 
     def _listen(self, machine: Machine) -> None:
         machine.client.on_submit = lambda made: self.invariants.submitted(machine, made)
+        if not self.plan.relay or not machine.name.startswith("trainer"):
+            return
+        machine.carrier = SimCarrier(
+            sender=machine.name,
+            relay=self.machines["relay"],
+            net=self.net,
+            faults=self.faults,
+            later=self._after,
+            on_offer=lambda data: self.invariants.offered(machine, data),
+        )
 
     def run(self) -> Outcome:
         """Run to the end; whatever breaks is in the outcome."""
@@ -123,8 +137,8 @@ class Network:
         self.log.write(self.time, "network", f"{self.plan} faults {sorted(self.faults.rates)}")
         self._after(BLOCK_SECONDS, self._block)
         for machine in self.machines.values():
-            self._after(self.dice.randint(*POLL_SECONDS), lambda one=machine: self._poll(one))
-        while self._agenda and not self._done():
+            self._after(self.dice.randint(*POLL_SECONDS), partial(self._poll, machine))
+        while not self._done():
             due = heapq.heappop(self._agenda)
             self.time = self.faults.time = due.time
             due.act()
@@ -138,14 +152,14 @@ class Network:
 
     def _poll(self, machine: Machine) -> None:
         if self.faults.strikes("pause", machine.name):
-            self._after(self.dice.randint(*PAUSE_SECONDS), lambda: self._poll(machine))
+            self._after(self.dice.randint(*PAUSE_SECONDS), partial(self._poll, machine))
             return
         lives = machine.poll()
         self.net.down.discard(machine.name)
         if not lives:
             self.net.down.add(machine.name)
         wait = self.dice.randint(*(POLL_SECONDS if lives else RESTART_SECONDS))
-        self._after(wait, lambda: self._poll(machine))
+        self._after(wait, partial(self._poll, machine))
 
     # Blocks
 
@@ -173,7 +187,7 @@ class Network:
             for one in block.included
         )
         text = f"block {header.number} {header.hash.hex()[:8]} [{done}]"
-        for logged in self.chain.logs_of(block, self.invariants._contracts):
+        for logged in self.chain.logs_of(block, self.invariants.contracts):
             text += f" {type(logged.event).__name__}"
         self.log.write(self.time, "chain", text)
 
@@ -187,7 +201,7 @@ class Network:
         for machine in self.machines.values():
             if self.faults.strikes("stuck on the old branch", machine.name):
                 machine.client.branch = head
-                self._for_a_while(lambda one=machine: setattr(one.client, "branch", None))
+                self._for_a_while(partial(setattr, machine.client, "branch", None))
         dropped = self.chain.go_back(
             depth, lost=lambda made: self.faults.strikes("transaction lost with its block", "pool")
         )
@@ -210,11 +224,11 @@ class Network:
                 machine.client.reachable = False
                 pairs = [(name, other) for other in self.machines]
                 self.net.cut.update(pairs)
-                self._for_a_while(lambda one=machine, gone=pairs: self._heal(one, gone))
+                self._for_a_while(partial(self._heal, machine, pairs))
             if self.faults.strikes("one-way partition", name):
                 other = self.dice.choice(sorted(self.machines))
                 self.net.cut.add((other, name))
-                self._for_a_while(lambda pair=(other, name): self.net.cut.discard(pair))
+                self._for_a_while(partial(self.net.cut.discard, (other, name)))
             if self.faults.strikes("block lost", name):
                 self._lose_block(machine)
         for transaction in list(self.chain.pool):
@@ -224,9 +238,11 @@ class Network:
             self._fee_blocks -= 1
         elif self.faults.strikes("fees rise", "chain"):
             self._fee_blocks = self.dice.randint(*TROUBLE_BLOCKS)
-            self._fee = WEI * self.dice.randint(3, 9)
+            self._fee = WEI * self.dice.randint(4, 9)
+        elif self.faults.strikes("fees stay high", "chain"):
+            self._fee = self._fee_low = WEI * self.dice.randint(4, 9)
         else:
-            self._fee = WEI
+            self._fee = self._fee_low
 
     def _heal(self, machine: Machine, gone: list[tuple[str, str]]) -> None:
         machine.client.reachable = True
@@ -239,7 +255,7 @@ class Network:
         """A block rots on one machine, of which others have copies."""
         spare = [cid for cid in sorted(machine.store.blocks) if len(machine.store.holders(cid)) > 2]
         if spare:
-            machine.store.lose(self.dice.choice(spare))
+            machine.store.delete_block(self.dice.choice(spare))
 
     def _calm(self) -> None:
         """From now on nothing goes wrong, and what must happen must happen in time."""
@@ -254,7 +270,7 @@ class Network:
 
     def _liveness(self) -> None:
         state, number = self.invariants.state, self.chain.head.header.number
-        for logged in self.chain.logs_of(self.chain.head, self.invariants._contracts):
+        for logged in self.chain.logs_of(self.chain.head, self.invariants.contracts):
             if isinstance(logged.event, RoundSettled | RoundVoided):
                 self._round_began = number
         if number > BLOCKS_MAX:
@@ -273,7 +289,7 @@ class Network:
         """Liars and what the storm left behind can make each phase wait for its deadline."""
         began = self._calm_since == self._round_began
         if not self.plan.lies and not began:
-            return ROUND_BLOCKS_MAX
+            return max(ROUND_BLOCKS_MAX, 5 * (self.plan.confirmations + 6))
         return 5 * (self.plan.phase_blocks + 8)
 
     def _done(self) -> bool:
@@ -296,7 +312,7 @@ class Network:
         self.chain.pool.clear()
         ledger = SetupLedger(self.chain)
         training, registry = self.setting.deployment.training, self.setting.deployment.registry
-        names = [n for n in self.plan.names]
+        names = list(self.plan.names)
         self.dice.shuffle(names)
         for name in names:
             self._leave(ledger, training, name, state)
@@ -309,9 +325,7 @@ class Network:
             if left:
                 raise Violation(f"{left} tokens stay in {type(contract).__name__} for ever")
 
-    def _leave(
-        self, ledger: SetupLedger, training: Training, name: str, state: TaskState
-    ) -> None:
+    def _leave(self, ledger: SetupLedger, training: Training, name: str, state: TaskState) -> None:
         key = self.plan.key(name)
         member = state.members[key.address]
         if not (member.left or member.expelled):
@@ -323,7 +337,7 @@ class Network:
     ) -> None:
         key, bond = self.plan.key(name), self.setting.task_id
         account = key.address
-        amount, due = registry.bond_of(ledger, training.address, bond_id=bond, account=account)
+        _, due = registry.bond_of(ledger, training.address, bond_id=bond, account=account)
         if due:
             ledger.send(registry.release(training.address, bond, account=account), key)
         free = registry.free_of(ledger, account)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
 
-from ostrom.codec import sha256
+from tests.simulation.faults import Crash, Faults, PeerSilent
+
 from ostrom.errors import NotFound, StoreError
-from ostrom.storage import Store, digest_of
+from ostrom.storage import Store
 from ostrom.types import Cid
-from tests.simulation.faults import Crash, Faults
 
 
 class SimNet:
@@ -28,17 +27,16 @@ class SimNet:
 
 
 class SimStore(Store):
-    """A machine's own blocks, which last, and behind them those of its peers.
+    """A machine's own blocks, which last; what it serves to its peers.
 
     What a trainer has not published is in no store. A block is written whole or not at all, as
     `DirectoryStore` does it.
     """
 
-    def __init__(self, name: str, net: SimNet, faults: Faults, dice: Random) -> None:
+    def __init__(self, name: str, net: SimNet, faults: Faults) -> None:
         super().__init__()
-        self.name, self._net, self._faults, self._dice = name, net, faults, dice
+        self.name, self._net, self._faults = name, net, faults
         self.blocks: dict[Cid, bytes] = {}
-        self.fetched = 0
         net.stores[name] = self
 
     def cids(self) -> Iterator[Cid]:
@@ -50,9 +48,9 @@ class SimStore(Store):
         return cid in self.blocks
 
     def read_block(self, cid: Cid, limit: int) -> bytes:
-        """A block from here, or else from a peer."""
+        """A block."""
         if cid not in self.blocks:
-            self.blocks[cid] = self._from_peers(cid)
+            raise NotFound(f"no block {cid} here")
         return self.blocks[cid][: limit + 1]
 
     def write_block(self, cid: Cid, block: bytes) -> None:
@@ -65,7 +63,7 @@ class SimStore(Store):
         if self._faults.strikes("crash after", self.name):
             raise Crash(self.name)
 
-    def lose(self, cid: Cid) -> None:
+    def delete_block(self, cid: Cid) -> None:
         """A block rots away."""
         self.blocks.pop(cid, None)
 
@@ -73,23 +71,19 @@ class SimStore(Store):
         """Everybody who has a block."""
         return [name for name, store in self._net.stores.items() if cid in store.blocks]
 
-    def _from_peers(self, cid: Cid) -> bytes:
-        others = [name for name in self._net.stores if name != self.name]
-        self._dice.shuffle(others)
-        for other in others:
-            block = self._ask(other, cid)
-            if block is not None and sha256(block) == digest_of(cid):
-                self.fetched += 1
-                return block
-        raise NotFound(f"no peer that can be reached has the block {cid}")
-
-    def _ask(self, other: str, cid: Cid) -> bytes | None:
-        """What a peer answers; None where nothing comes back."""
-        block = self._net.stores[other].blocks.get(cid)
-        if not self._net.reaches(self.name, other) or block is None:
-            return None
+    def fetch(self, url: str, cid: Cid, limit: int) -> bytes:
+        """What the peer at `url` answers; as `ostrom.storage.peers` asks."""
+        other = url.removeprefix("http://")
+        if not self._net.reaches(self.name, other):
+            raise PeerSilent(f"{url} does not answer")
         if self._faults.strikes("fetch lost", self.name):
-            return None
+            raise PeerSilent(f"{url} answers too late")
+        block = self._net.stores[other].read_block(cid, limit)
         if self._faults.strikes("fetch gives wrong bytes", self.name):
-            return block[: len(block) // 2] + b"?" + block[len(block) // 2 + 1 :]
+            half = len(block) // 2
+            return self._faults.dice.choice([block[:half], block[:half] + b"?" + block[half + 1 :]])
         return block
+
+    def urls(self) -> list[str]:
+        """The peers."""
+        return [f"http://{name}" for name in self._net.stores if name != self.name]

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from tests.simulation.chain import CHAIN_ID, GAS_LIMIT, WEI, SimChain
 
 from ostrom.chain.artifacts import encode_call
 from ostrom.chain.deployment import SUPPLY, Deployment, deploy
@@ -19,7 +20,6 @@ from ostrom.spec import Spec, example
 from ostrom.storage import cid_of, digest_of
 from ostrom.tensors import chunk_root, encode_tensors
 from ostrom.types import Address, Digest, Logged, Role, TaskParams
-from tests.simulation.chain import CHAIN_ID, GAS_LIMIT, WEI, SimChain
 
 LENGTH = 10
 """Parameters of the simulated model."""
@@ -46,6 +46,7 @@ class Plan:
     rounds: int = 2
     confirmations: int = 2
     phase_blocks: int = 24
+    relay: bool = False
     lies: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -58,12 +59,18 @@ class Plan:
             lies[f"trainer-{dice.randrange(trainers)}"] = dice.choice(TRAINER_LIES)
         if validators > 3 and dice.random() < 0.4:
             lies[f"validator-{dice.randrange(validators)}"] = dice.choice(VALIDATOR_LIES)
+        relay = dice.random() < 0.6
+        if relay and dice.random() < 0.2:
+            lies["relay"] = "censor"
+        deep = dice.random() < 0.1
         return cls(
             seed=seed,
+            relay=relay,
             trainers=trainers,
             validators=validators,
-            rounds=dice.randint(2, 3),
-            confirmations=dice.randint(1, 4),
+            rounds=2 if deep else dice.randint(2, 3),
+            confirmations=12 if deep else dice.randint(1, 4),
+            phase_blocks=64 if deep else 24,
             lies=lies,
         )
 
@@ -73,6 +80,11 @@ class Plan:
         return [f"trainer-{i}" for i in range(self.trainers)] + [
             f"validator-{i}" for i in range(self.validators)
         ]
+
+    @property
+    def nodes(self) -> list[str]:
+        """Everybody with a node: members, the sponsor, perhaps a relay."""
+        return [*self.names, "sponsor", *(["relay"] if self.relay else [])]
 
     def key(self, name: str) -> Key:
         """The key of a party; the same in every run, for speed."""
@@ -105,7 +117,7 @@ class Setting:
     @property
     def accounts(self) -> dict[Address, str]:
         """Who holds tokens, by address: parties, contracts, treasury."""
-        named = {self.plan.key(name).address: name for name in [*self.plan.names, "sponsor"]}
+        named = {self.plan.key(name).address: name for name in self.plan.nodes}
         return {
             **named,
             self.deployment.training.address: "training",
@@ -184,7 +196,7 @@ def small_spec() -> Spec:
 
 def build_setting(plan: Plan) -> Setting:
     """Deploy, create the task, let everybody join; the first round begins in the last block."""
-    keys = {name: plan.key(name) for name in [*plan.names, "sponsor"]}
+    keys = {name: plan.key(name) for name in plan.nodes}
     chain = SimChain({key.address: COINS for key in keys.values()}, salt=plan.secret("chain"))
     ledger, sponsor, spec = SetupLedger(chain), keys["sponsor"], small_spec()
     deployment = deploy(ledger, sponsor, treasury=treasury(), bond_delay=BOND_DELAY)

@@ -50,7 +50,8 @@ def _fee_market(raw: bytes, chain_id: int) -> Transaction:
     fields = _list(raw[1:])
     chain, nonce, tip, most, gas = (_integer(one) for one in fields[:5])
     assert chain == chain_id, f"it is for chain {chain}"
-    assert len(fields) == 12 and fields[8] == [], "an access list or too many fields"
+    assert len(fields) == 12, "a transaction of type 2 has twelve fields"
+    assert fields[8] == [], "nobody here gives an access list"
     digest = keccak(b"\x02" + rlp_list([_again(one) for one in fields[:9]]))
     parity, r, s = (_integer(one) for one in fields[9:])
     return Transaction(
@@ -116,7 +117,8 @@ def _again(item: Item) -> bytes:
 
 def _list(data: bytes) -> list[Item]:
     item, rest = _item(data)
-    assert isinstance(item, list) and not rest, "not one list"
+    assert isinstance(item, list), "not a list"
+    assert not rest, "more than one list"
     return item
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostrom.errors import InputError, StoreError
-from ostrom.storage.addresses import checked_address, parse_url, resolve_by_system
+from ostrom.storage.addresses import checked_addresses, parse_url, resolve_by_system
 
 HOSTILE_URLS = [
     # Not a URL of the web.
@@ -203,26 +203,25 @@ def test_where_no_peer_can_be_nobody_connects(address: str, allow_private: bool)
             if host == "peer.example" and resolve is resolve_by_system:
                 continue
             with pytest.raises(InputError, match=r"address|none"):
-                checked_address(host, 8080, allow_private=allow_private, resolve=resolve)
+                checked_addresses(host, 8080, allow_private=allow_private, resolve=resolve)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_need_permission(address: str) -> None:
     url = parse_url(f"http://{literal(address)}:8080")
     with pytest.raises(InputError, match="private"):
-        checked_address(url.host, url.port, allow_private=False)
+        checked_addresses(url.host, url.port, allow_private=False)
     with pytest.raises(InputError, match="private"):
-        checked_address("peer.example", 80, allow_private=False, resolve=lambda h, p: [address])
-    assert checked_address(url.host, url.port, allow_private=True) == address
+        checked_addresses("peer.example", 80, allow_private=False, resolve=lambda h, p: [address])
+    assert checked_addresses(url.host, url.port, allow_private=True) == [address]
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_allowed(address: str) -> None:
-    assert checked_address(address, 80, allow_private=False) == address
-    assert (
-        checked_address("peer.example", 80, allow_private=False, resolve=lambda h, p: [address])
-        == address
-    )
+    assert checked_addresses(address, 80, allow_private=False) == [address]
+    assert checked_addresses(
+        "peer.example", 80, allow_private=False, resolve=lambda h, p: [address]
+    ) == [address]
 
 
 @pytest.mark.parametrize("bad", ["127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fe80::1%lo"])
@@ -231,12 +230,12 @@ def test_one_forbidden_address_among_several_is_enough(bad: str, place: int) -> 
     found = ["8.8.8.8", "1.1.1.1"]
     found.insert(place, bad)
     with pytest.raises(InputError):
-        checked_address("peer.example", 80, allow_private=False, resolve=lambda h, p: found)
+        checked_addresses("peer.example", 80, allow_private=False, resolve=lambda h, p: found)
 
 
 def test_a_host_without_address_is_no_input_error() -> None:
     with pytest.raises(StoreError, match="no address"):
-        checked_address("peer.example", 80, allow_private=False, resolve=lambda h, p: [])
+        checked_addresses("peer.example", 80, allow_private=False, resolve=lambda h, p: [])
     with pytest.raises(StoreError, match="cannot resolve"):
         resolve_by_system("does-not-exist.invalid", 80)
 
@@ -244,14 +243,14 @@ def test_a_host_without_address_is_no_input_error() -> None:
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "1.2.3.4.5", "2130706433", "\x1b[2J"])
 def test_what_a_resolver_invents_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        checked_address("peer.example", 80, allow_private=True, resolve=lambda h, p: [text])
+        checked_addresses("peer.example", 80, allow_private=True, resolve=lambda h, p: [text])
 
 
 @given(raw=st.integers(0, 2**32 - 1))
 def test_no_ipv4_address_that_is_not_global_passes(raw: int) -> None:
     address = ipaddress.IPv4Address(raw)
     try:
-        checked_address(str(address), 80, allow_private=False)
+        checked_addresses(str(address), 80, allow_private=False)
     except InputError:
         return
     assert address.is_global

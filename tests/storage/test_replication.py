@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +13,8 @@ from hypothesis import strategies as st
 
 from ostrom.errors import NotFound
 from ostrom.storage import MemoryStore, cid_of
+from ostrom.storage.gateway import gateway
+from ostrom.storage.http import GatewayFetch
 from ostrom.storage.peers import PeerStore
 from ostrom.storage.replication import Replicator, holders, ranked
 from ostrom.types import Cid
@@ -129,6 +134,33 @@ def test_two_of_three_holders_may_leave_at_once() -> None:
     assert federation.copies(root) >= 3
 
 
+def test_over_http_the_copies_of_a_node_that_stops_are_made_again(
+    running: Callable[[Any], AbstractContextManager[str]],
+) -> None:
+    stores = [MemoryStore(TINY) for _ in range(4)]
+    fetch = GatewayFetch(allow_private=True, seconds_max=5)
+    with ExitStack() as last, ExitStack() as first:
+        urls = [first.enter_context(running(gateway(stores[0])))]
+        urls += [last.enter_context(running(gateway(store))) for store in stores[1:]]
+        live = list(urls)
+        nodes = [
+            Replicator(PeerStore(store, lambda: live, fetch), url, copies=2)
+            for store, url in zip(stores, urls)
+        ]
+        roots = [stores[0].put(content_of(n)) for n in range(12)]
+        for node in nodes:
+            assert node.step(roots, live).failed == {}
+        first.close()
+        live.remove(urls[0])
+        for node in nodes[1:]:
+            assert node.step(roots, live).failed == {}
+        for root in roots:
+            keepers = [store for store, url in zip(stores, urls) if url in holders(root, live, 2)]
+            assert len(keepers) == 2
+            assert all(store.get(root, max_bytes=1 << 20) for store in keepers)
+    fetch.close()
+
+
 def test_content_that_nobody_has_is_reported_and_tried_again() -> None:
     federation = Federation(3, copies=3)
     lost = cid_number(7)
@@ -164,6 +196,15 @@ def test_a_scrub_finds_and_repairs_damage(damage: bytes) -> None:
     node.scrub()
     assert node.step(roots, federation.live).failed == {}
     assert all(federation.is_whole(NAMES[0], root) for root in roots)
+
+
+def test_content_that_was_deleted_here_is_fetched_again() -> None:
+    federation = Federation(3, copies=3)
+    root = federation.locals[NAMES[1]].put(content_of(1))
+    federation.step([root])
+    for cid in list(federation.locals[NAMES[0]].cids()):
+        federation.locals[NAMES[0]].delete_block(cid)
+    assert federation.nodes[NAMES[0]].step([root], federation.live).fetched == (root,)
 
 
 def test_a_node_may_want_more_than_falls_to_it() -> None:

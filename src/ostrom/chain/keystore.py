@@ -103,7 +103,7 @@ def address_of(path: Path) -> Address:
     """
     account = _read(path).account
     if account is None:
-        raise InputError(f"{path} does not say whose key it holds: open it with its passphrase")
+        raise InputError(f"{path} does not say whose key it holds: only its passphrase tells")
     return account
 
 

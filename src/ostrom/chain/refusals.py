@@ -75,20 +75,31 @@ def failure(method: str, error: Any) -> LedgerError:
     NonceTooLow('eth_sendRawTransaction failed: nonce too low')
     """
     if not isinstance(error, Mapping):
-        return LedgerError(f"{method} failed: {_shown(error)}")
+        return LedgerError(f"{method} failed: {one_line(error)}")
     message = str(error.get("message", error))
     data = _revert_data(error.get("data"))
     if data is not None:
         return decode_refusal(data)
-    words, line = message.lower(), f"{method} failed: {_shown(message)}"
+    words, line = message.lower(), f"{method} failed: {one_line(message)}"
     if "revert" in words:
-        return ContractError(f"the contract refused: {_shown(message)}")
+        return ContractError(f"the contract refused: {one_line(message)}")
     if any(each in words for each in _NONCE):
         return NonceTooLow(line)
     if any(each in words for each in _PRICE):
         return Underpriced(line)
     code = error.get("code")
     return _FAULTS.get(code, LedgerError)(line) if isinstance(code, int) else LedgerError(line)
+
+
+def one_line(message: object) -> str:
+    """A stranger's words on one short line, without what a terminal would obey.
+
+    >>> one_line("two\\nlines \\x1b[2J")
+    'two lines ?[2J'
+    """
+    line = " ".join(str(message)[: WORDS_MAX + 1].split())
+    plain = "".join(c if c.isprintable() else "?" for c in line)
+    return plain if len(plain) <= WORDS_MAX else f"{plain[:WORDS_MAX]}..."
 
 
 def is_known(error: LedgerError) -> bool:
@@ -99,13 +110,6 @@ def is_known(error: LedgerError) -> bool:
     """
     words = str(error).lower()
     return any(each in words for each in _KNOWN)
-
-
-def _shown(message: object) -> str:
-    """A stranger's words on one line, without what a terminal would obey."""
-    line = " ".join(str(message)[: WORDS_MAX + 1].split())
-    plain = "".join(c if c.isprintable() else "?" for c in line)
-    return plain if len(plain) <= WORDS_MAX else f"{plain[:WORDS_MAX]}..."
 
 
 def _revert_data(data: Any) -> bytes | None:

@@ -70,8 +70,7 @@ class RpcLedger:
             LedgerError: no node can be reached, or it serves another chain.
         """
         urls = [url] if isinstance(url, str) else list(url)
-        seconds = min(REQUEST_SECONDS_MAX, receipt_seconds_max)
-        self.client = RpcClient(urls, chain_id=chain_id, seconds_max=seconds)
+        self.client = RpcClient(urls, chain_id=chain_id, seconds_max=REQUEST_SECONDS_MAX)
         self._receipt_seconds_max = receipt_seconds_max
         self._raise_seconds = raise_seconds
         self._confirmations = confirmations

@@ -190,7 +190,7 @@ class RpcClient:
         message = message_of(call, encode_call(call)) | {"from": sender}
         # Some nodes estimate what a refused call costs, or leave out why it was refused.
         self._nodes.ask("eth_call", message, "latest", read=data)
-        return self._nodes.ask("eth_estimateGas", message, read=quantity)
+        return self._nodes.ask("eth_estimateGas", message, "latest", read=quantity)
 
     def submit(self, raw: bytes) -> None:
         """Hand a signed transaction in; one that is known already is no error.

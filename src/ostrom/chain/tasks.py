@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
-from ostrom.chain.answers import logs
+from ostrom.chain.answers import Log, logs
 from ostrom.chain.artifacts import artifact, decode_log
-from ostrom.chain.contracts import ModelVersion, TaskState
+from ostrom.chain.contracts import ModelVersion
 from ostrom.chain.deployed import Deployed
+from ostrom.chain.refusals import TooLong, Unreachable
 from ostrom.chain.rpc import RpcLedger
-from ostrom.chain.rpc_client import LOG_BLOCKS_MAX
 from ostrom.errors import LedgerError
 from ostrom.types import (
     Address,
@@ -24,7 +24,6 @@ from ostrom.types import (
     Event,
     Joined,
     Left,
-    Phase,
     Role,
     Sanctioned,
     TaskCreated,
@@ -32,6 +31,9 @@ from ostrom.types import (
 
 BLOCKS_TIMED = 32
 """The chain's pace is the mean over so many blocks."""
+
+SPAN_BLOCKS_MAX = 50_000
+"""Blocks that are searched in one request; few logs fit the topics that are asked for."""
 
 Topics: TypeAlias = Sequence[Sequence[str] | str | None]
 
@@ -120,11 +122,6 @@ def last_settled_version(ledger: RpcLedger, at: Deployed, task_id: Digest) -> Mo
     return None if count < 2 else models.version(ledger, task_id, number=count)
 
 
-def is_known(state: TaskState) -> bool:
-    """True if the contract knows the task that it gave this state of."""
-    return state.phase != Phase.NONE
-
-
 def _changed(seat: Seat, event: Left | Sanctioned) -> Seat:
     if isinstance(event, Left):
         return replace(seat, left=True)
@@ -139,14 +136,31 @@ def _topic(name: str) -> str:
 
 
 def _events(ledger: RpcLedger, at: Deployed, topics: Topics) -> list[Event]:
-    """Training's events with these topics, in the chain's order."""
-    head, found, training = ledger.block_number, [], at.contracts.training.address
-    for first in range(at.block, head + 1, LOG_BLOCKS_MAX):
-        span = {
-            "fromBlock": hex(first),
-            "toBlock": hex(min(first + LOG_BLOCKS_MAX - 1, head)),
-            "address": training,
-            "topics": list(topics),
-        }
-        found += logs(ledger.request("eth_getLogs", span))
+    """Training's events with these topics, in the chain's order.
+
+    Nodes bound ranges and answers in ways of their own: spans shrink until one is answered.
+    """
+    found: list[Log] = []
+    first, head, span = at.block, ledger.block_number, SPAN_BLOCKS_MAX
+    while first <= head:
+        last = min(first + span - 1, head)
+        try:
+            found += _logs(ledger, at, topics, first=first, last=last)
+        except LedgerError as error:
+            too_much = isinstance(error, TooLong) or not isinstance(error, Unreachable)
+            if not too_much or first == last:
+                raise
+            span = max((last - first + 1) // 2, 1)
+        else:
+            first = last + 1
     return [decode_log("Training", log.topics, log.data) for log in found]
+
+
+def _logs(ledger: RpcLedger, at: Deployed, topics: Topics, *, first: int, last: int) -> list[Log]:
+    where = {
+        "fromBlock": hex(first),
+        "toBlock": hex(last),
+        "address": at.contracts.training.address,
+        "topics": list(topics),
+    }
+    return logs(ledger.request("eth_getLogs", where))

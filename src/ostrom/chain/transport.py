@@ -10,16 +10,16 @@ from __future__ import annotations
 import base64
 import io
 import json
-import select
 import socket
 import time as clock
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from itertools import count
+from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from weakref import finalize
 
-from ostrom.chain.refusals import WORDS_MAX, TooLong, Unreachable, failure
+from ostrom.chain.refusals import TooLong, Unreachable, failure, one_line
 from ostrom.codec import parse_json
 from ostrom.errors import CodecError
 
@@ -102,22 +102,22 @@ class Transport:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         connection.request("POST", path, body, headers | _authorization(parts))
         connection.response_class = _bounded(deadline, self._bytes_max)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise HTTPException(f"HTTP status {response.status}")
-        if (response.length or 0) > self._bytes_max:
-            raise TooLong(f"the node at {self.name} announces an answer longer than is read")
-        # In pieces: the length that a stranger announces is not reserved in memory.
-        pieces = list(iter(lambda: response.read(_PIECE_BYTES), b""))
-        if response.length:
-            raise HTTPException("the answer broke off")
-        return b"".join(pieces)
+        with connection.getresponse() as response:
+            if response.status != 200:
+                raise HTTPException(f"HTTP status {response.status}")
+            if (response.length or 0) > self._bytes_max:
+                raise TooLong(f"the node at {self.name} announces an answer longer than is read")
+            # In pieces: the length that a stranger announces is not reserved in memory.
+            pieces = list(iter(lambda: response.read(_PIECE_BYTES), b""))
+            if response.length:
+                raise HTTPException("the answer broke off")
+            return b"".join(pieces)
 
     def _connection(self) -> HTTPConnection:
         """One that is kept open, or a new one; a socket that can be read now has been closed."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock and not _readable(connection.sock):
                 connection.sock.settimeout(self._seconds_max)
                 return connection
             connection.close()
@@ -127,9 +127,19 @@ class Transport:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         seconds = min(self._seconds_max, CONNECT_SECONDS_MAX)
         connection = kind(parts.hostname, parts.port, timeout=seconds)
-        connection.connect()
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
         connection.sock.settimeout(self._seconds_max)
         return connection
+
+
+def _readable(sock: socket.socket) -> bool:
+    with DefaultSelector() as selector:
+        selector.register(sock, EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _close(idle: list[HTTPConnection]) -> None:
@@ -149,7 +159,9 @@ def shown(url: str) -> str:
     except ValueError:
         return "a URL that cannot be read"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}{port}" if parts.scheme and host else repr(url[:64])
+    if parts.scheme and host:
+        return f"{parts.scheme}://{host}{port}"
+    return "a URL without a host" if "@" in url else ascii(url[:64])
 
 
 def _authorization(parts: SplitResult) -> dict[str, str]:
@@ -160,9 +172,10 @@ def _authorization(parts: SplitResult) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) or not str(error):
+    # The message of an invalid URL repeats its path, which may be a key.
+    if isinstance(error, (OSError, InvalidURL)) or not str(error):
         return type(error).__name__
-    return str(error)[:WORDS_MAX]
+    return one_line(error)
 
 
 def _bounded(deadline: float, bytes_max: int) -> Any:

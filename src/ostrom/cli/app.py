@@ -13,6 +13,8 @@ from ostrom.cli.deploy import deploy
 from ostrom.cli.key import keys
 from ostrom.cli.membership import claim, fund, join, leave, register, withdraw
 from ostrom.cli.models import models
+from ostrom.cli.network import network_app
+from ostrom.cli.node import node_app
 from ostrom.cli.predict import predict
 from ostrom.cli.task import tasks
 from ostrom.version import VERSION
@@ -63,5 +65,7 @@ for command, summary in (
 for group, name, summary in (
     (keys, "key", "Make, import and show keys."),
     (tasks, "task", "Create tasks, list them, look at one."),
+    (node_app, "node", "Run one node of a task, or ask one how it is."),
+    (network_app, "network", "A whole network on this machine."),
 ):
     app.add_typer(group, name=name, short_help=summary)

@@ -31,7 +31,13 @@ RPC_DEFAULT = "http://127.0.0.1:8545"
 DEPLOYMENT_DEFAULT = Path("deployment.json")
 
 Rpc = Annotated[
-    str, typer.Option("--rpc", envvar="OSTROM_RPC", metavar="URL", help="A node of the chain.")
+    str,
+    typer.Option(
+        "--rpc",
+        envvar="OSTROM_RPC",
+        metavar="URL",
+        help="A node of the chain; several with commas.",
+    ),
 ]
 KeyPath = Annotated[
     Path,
@@ -155,7 +161,7 @@ class Session:
     def document(self, **fields: Any) -> Mapping[str, Any]:
         """What was done, as JSON."""
         acts = [act.document() for act in self.ledger.acts]
-        return {"account": self.account, **fields, "already": not acts, "acts": acts}
+        return {"account": self.account, "already": not acts, **fields, "acts": acts}
 
     @property
     def bill(self) -> str:
@@ -167,14 +173,18 @@ class Session:
 
 
 def open_ledger(rpc: str, chain_id: int | None = None) -> MeteredLedger:
-    """A connection to a node.
+    """A connection to a node; of several URLs, with commas between them, the next one stands in.
 
     Raises:
-        LedgerError: it cannot be reached, or serves another chain.
+        InputError: no URL is given.
+        LedgerError: none can be reached, or one serves another chain.
     """
     from ostrom.cli.metered import MeteredLedger
 
-    return MeteredLedger(rpc, chain_id=chain_id)
+    urls = [url.strip() for url in rpc.split(",") if url.strip()]
+    if not urls:
+        raise InputError("--rpc names no node: give the URL of one, or several with commas")
+    return MeteredLedger(urls, chain_id=chain_id)
 
 
 def connect(rpc: str, deployment: Path) -> Connection:
@@ -206,9 +216,14 @@ def open_key(keystore: Path, passphrase_file: Path | None) -> Key:
 
 
 def open_session(
-    rpc: str, deployment: Path, keystore: Path, passphrase_file: Path | None
+    rpc: str,
+    deployment: Path,
+    keystore: Path,
+    passphrase_file: Path | None,
+    *,
+    pays: bool = True,
 ) -> Session:
-    """A network, and a key that signs there and can pay for it.
+    """A network, and a key that signs there and, if it `pays`, can pay for gas.
 
     Raises:
         InputError: what was given cannot be used.
@@ -216,7 +231,8 @@ def open_session(
     """
     connection = connect(rpc, deployment)
     key = open_key(keystore, passphrase_file)
-    connection.ledger.need_gas(key.address)
+    if pays:
+        connection.ledger.need_gas(key.address)
     return Session(connection, key)
 
 

@@ -103,6 +103,8 @@ def _wrong_phase(given: Given, now: Moment) -> str:
     wanted = Phase(given["expected"])
     if now.over:
         return f"the task is {phase_name(now.phase)}: there is no {phase_name(wanted)} any more"
+    if wanted == now.phase:
+        return f"{phase_name(wanted)} opened this moment: run the command again"
     where = f"the task is in the {phase_name(now.phase)} phase of round {now.round}"
     if wanted == Phase.JOINING:
         return f"joining closed when round 1 began; {where}"

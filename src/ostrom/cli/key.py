@@ -33,6 +33,10 @@ From = Annotated[
     ),
 ]
 
+Open = Annotated[
+    bool, typer.Option("--open", help="Open it with its passphrase, which proves whose key it is.")
+]
+
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -59,14 +63,22 @@ def new(
 
 
 @keys.command(short_help="Print a key's address.")
-def show(keystore: Keystore, as_json: AsJson = False) -> None:
-    """Print the address that a keystore says it holds; no passphrase is needed."""
+def show(
+    keystore: Keystore,
+    proved: Open = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the address that a keystore says it holds; with --open, that of the key in it."""
     with clean_exit():
-        from ostrom.chain.keystore import address_of, is_exposed
+        from ostrom.chain.keystore import address_of, is_exposed, load
 
-        account = address_of(keystore)
         if is_exposed(keystore):
             say(f"ostrom: others can read {keystore}: chmod 600 {keystore}")
+        if proved:
+            account = load(keystore, passphrase(passphrase_file, keystore)).address
+        else:
+            account = address_of(keystore)
         _tell(account, keystore, as_json)
 
 

@@ -27,7 +27,7 @@ from ostrom.errors import InputError
 if TYPE_CHECKING:
     from ostrom.chain.ledger import Call
     from ostrom.cli.explain import Moment
-    from ostrom.types import Digest, Role
+    from ostrom.types import Address, Digest, Role
 
 
 class RoleName(StrEnum):
@@ -56,6 +56,24 @@ Stake = Annotated[
         metavar="AMOUNT",
         help="What to bond; a validator may give more than the task asks for.",
         show_default="what the task asks for",
+    ),
+]
+Relays = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--relay",
+        metavar="URL",
+        help="Only sign, and let the relay there pay; give it again for another.",
+        show_default=False,
+    ),
+]
+Whose = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        metavar="ACCOUNT",
+        help="Whose earnings; they go to that account, whoever pays for gas.",
+        show_default="the key's",
     ),
 ]
 OneTask = Annotated[
@@ -97,21 +115,28 @@ def join(
     role: Seat,
     key: KeyPath,
     stake: Stake = None,
+    relay: Relays = None,
     rpc: Rpc = RPC_DEFAULT,
     deployment: DeploymentPath = DEPLOYMENT_DEFAULT,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Join a task: register, bring the stake in and take the seat, as far as that is missing."""
+    """Join a task: register, bring the stake in and take the seat, as far as that is missing.
+
+    With --relay, a trainer only signs, and the relay pays for gas.
+    """
     with clean_exit():
         task_id = task_digest(task)
-        session = open_session(rpc, deployment, key, passphrase_file)
+        if relay and role != SeatName.TRAINER:
+            raise InputError("a relay lets trainers join, and nobody else: leave --relay out")
+        session = open_session(rpc, deployment, key, passphrase_file, pays=not relay)
         moment = session.connection.moment(task_id)
         required = _required(moment, role)
         amount = required if stake is None else session.coin.units(stake)
-        _join(session, task_id, _role(role), amount)
-        said = f"{_has(session)} joined task {task_id.hex()} as {role.value}"
-        _tell(session, as_json, said, task=task_id.hex(), role=role.value, stake=str(amount))
+        missing = _join(session, task_id, _role(role), amount, relays=relay or ())
+        said = f"{'has' if missing else 'has already'} joined task {task_id.hex()} as {role.value}"
+        fields = {"task": task_id.hex(), "role": role.value, "stake": str(amount)}
+        _tell(session, as_json, said, **fields, already=not missing)
 
 
 def leave(
@@ -143,6 +168,7 @@ def claim(
     task: TaskId,
     store: StorePlace,
     key: KeyPath,
+    account: Whose = None,
     rpc: Rpc = RPC_DEFAULT,
     deployment: DeploymentPath = DEPLOYMENT_DEFAULT,
     passphrase_file: PassphraseFile = None,
@@ -150,17 +176,19 @@ def claim(
 ) -> None:
     """Have paid out all that the account earned in a task; the store holds the proof."""
     with clean_exit():
+        from ostrom.node.taskfile import account_of
+
         task_id = task_digest(task)
         session = open_session(rpc, deployment, key, passphrase_file)
         session.connection.moment(task_id)
-        claimed = session.at.training.member(session.ledger, task_id, account=session.account)
-        earned, call = _proved(session, task_id, store)
-        if call is not None and earned > claimed.claimed:
+        whose = session.account if account is None else account_of(account)
+        before = session.at.training.member(session.ledger, task_id, account=whose)
+        earned, call = _proved(session, task_id, store, whose)
+        if call is not None and earned > before.claimed:
             session.send(call, task_id)
-        paid = session.coin.text(earned)
-        fields = {"task": task_id.hex(), "cumulative": str(earned)}
-        said = f"{_has(session)} got {paid} from task {task_id.hex()} in all"
-        _tell(session, as_json, said, **fields)
+        fields = {"task": task_id.hex(), "to": whose, "cumulative": str(earned)}
+        paid = f"{session.coin.text(earned)} of task {task_id.hex()}"
+        _tell(session, as_json, f"{_has(session)} claimed {paid} for {whose} in all", **fields)
 
 
 def withdraw(
@@ -241,22 +269,30 @@ def _register(session: Session, wanted: Sequence[Role]) -> None:
         session.send(session.at.registry.register(roles, bytes(32)))
 
 
-def _join(session: Session, task_id: Digest, role: Role, stake: int) -> None:
-    """What is missing of: the role, the allowance, the deposit, the seat."""
+def _join(
+    session: Session, task_id: Digest, role: Role, stake: int, *, relays: Sequence[str] = ()
+) -> bool:
+    """Do what is missing of: the role, the allowance, the deposit, the seat. False if nothing."""
     at, ledger = session.at, session.ledger
     member = at.training.member(ledger, task_id, account=session.account)
     if member.seated and member.role == role:
-        return
+        return False
     seat = at.training.join(task_id, role=role, stake=stake)
     missing = max(stake - at.registry.free_of(ledger, session.account), 0)
     session.rehearse(seat, task_id, later=("TrainingRoleMissing", "RegistryInsufficientFree"))
     _need_tokens(session, missing)
+    if relays:
+        from ostrom.cli.relayed import join_by_relay
+
+        join_by_relay(session, task_id, stake, relays)
+        return True
     _register(session, [role])
     session.rehearse(seat, task_id, later=("RegistryInsufficientFree",))
     if missing:
         session.allow(at.registry.address, missing)
         session.send(at.registry.deposit(missing))
     session.send(seat, task_id)
+    return True
 
 
 def _need_tokens(session: Session, amount: int) -> None:
@@ -298,7 +334,9 @@ def _release(session: Session, task_id: Digest) -> None:
         session.send(registry.release(training, task_id, account=session.account), task_id)
 
 
-def _proved(session: Session, task_id: Digest, place: str) -> tuple[int, Call | None]:
+def _proved(
+    session: Session, task_id: Digest, place: str, account: Address
+) -> tuple[int, Call | None]:
     """What the account earned by the last settled round, and the call that proves it.
 
     Raises:
@@ -312,12 +350,13 @@ def _proved(session: Session, task_id: Digest, place: str) -> tuple[int, Call | 
     last = last_settled_version(session.ledger, session.connection.deployed, task_id)
     if last is None:
         raise InputError("no round of that task is settled yet: there is nothing to claim")
-    proved = Proved.of(task_id, balances_of(open_store(place), last.record).payouts)
-    if session.account not in proved.amounts:
+    with open_store(place) as store:
+        proved = Proved.of(task_id, balances_of(store, last.record).payouts)
+    if account not in proved.amounts:
         return 0, None
-    earned, proof = proved.amounts[session.account], proved.proof(session.account)
+    earned, proof = proved.amounts[account], proved.proof(account)
     training = session.at.training
-    return earned, training.claim(task_id, session.account, cumulative=earned, proof=proof)
+    return earned, training.claim(task_id, account, cumulative=earned, proof=proof)
 
 
 def _tell(session: Session, as_json: bool, done: str, **fields: Any) -> None:
@@ -325,5 +364,6 @@ def _tell(session: Session, as_json: bool, done: str, **fields: Any) -> None:
     if as_json:
         show_json(session.document(**fields))
         return
-    bill = session.bill if session.ledger.acts else "nothing was sent"
+    nothing = "a relay paid" if fields.get("already") is False else "nothing was sent"
+    bill = session.bill if session.ledger.acts else nothing
     typer.echo(printable(f"{session.account} {done} ({bill})"))

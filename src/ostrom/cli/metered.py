@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Act:
 class MeteredLedger(RpcLedger):
     """An `RpcLedger` that keeps its transactions in `acts`."""
 
-    def __init__(self, url: str, *, chain_id: int | None = None) -> None:
+    def __init__(self, url: str | Sequence[str], *, chain_id: int | None = None) -> None:
         """A connection; errors as `RpcLedger`."""
         super().__init__(url, chain_id=chain_id)
         self.acts: list[Act] = []

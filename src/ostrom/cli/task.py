@@ -21,6 +21,7 @@ from ostrom.cli.connection import (
 )
 from ostrom.cli.console import AsJson, clean_exit, say, show_json, show_table
 from ostrom.cli.passphrase import PassphraseFile
+from ostrom.cli.stores import is_url, open_sink
 from ostrom.errors import InputError
 from ostrom.report.words import whole
 
@@ -34,11 +35,11 @@ File = Annotated[
     Path, typer.Option("--file", "-f", metavar="TASK.TOML", help="The task as you wrote it down.")
 ]
 StorePlace = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--store",
-        metavar="FOLDER",
-        help="The store that gets spec and first model.",
+        metavar="PLACE",
+        help="What gets spec and first model: a store's folder, or the RPC of a Kubo node.",
         show_default="the file's store",
     ),
 ]
@@ -129,13 +130,13 @@ def show(
             show_details(here, found)
 
 
-def _store_of(written: TaskFile, file: Path, store: Path | None) -> Path:
-    """Where spec and first model go; a place in the file is seen from the file's folder."""
+def _store_of(written: TaskFile, file: Path, store: str | None) -> str:
+    """Where spec and first model go; a folder in the file is seen from the file's folder."""
     if store is not None:
         return store
     if written.store is None:
-        raise InputError(f"{file} names no store: add one, or give --store FOLDER")
-    return file.parent / written.store
+        raise InputError(f"{file} names no store: add one, or give --store PLACE")
+    return written.store if is_url(written.store) else str(file.parent / written.store)
 
 
 def _exists(here: Connection, prepared: PreparedTask) -> bool:
@@ -174,11 +175,10 @@ def _say_costs(session: Session, prepared: PreparedTask) -> None:
     say(f"gas: at most {whole(gas)}, {fee} at the price of now")
 
 
-def _create(session: Session, prepared: PreparedTask, place: Path, *, exists: bool) -> None:
+def _create(session: Session, prepared: PreparedTask, place: str, *, exists: bool) -> None:
     """Publish first: what the chain names must be there to be read."""
-    from ostrom.storage import DirectoryStore
-
-    prepared.publish(DirectoryStore(place))
+    with open_sink(place) as store:
+        prepared.publish(store)
     if exists:
         return
     training = session.at.training
@@ -187,7 +187,7 @@ def _create(session: Session, prepared: PreparedTask, place: Path, *, exists: bo
 
 
 def _tell(
-    session: Session, prepared: PreparedTask, place: Path, as_json: bool, *, dry_run: bool
+    session: Session, prepared: PreparedTask, place: str, as_json: bool, *, dry_run: bool
 ) -> None:
     from ostrom.storage import cid_of
 
@@ -197,7 +197,7 @@ def _tell(
         "spec": spec,
         "model": model,
         "parameters": prepared.spec.parameters,
-        "store": str(place),
+        "store": place,
         "pool": str(prepared.params.pool),
         "dry_run": dry_run,
     }

@@ -74,9 +74,10 @@ class Anvil:
             raise
 
     def _wait(self, port: int) -> None:
-        ended = lambda: self.process.status is not None  # noqa: E731
-        up = wait_until(lambda: ended() or listens(port), READY_SECONDS_MAX)
-        if not up or ended():
+        def told() -> bool:
+            return self.process.status is not None or listens(port)
+
+        if not wait_until(told, READY_SECONDS_MAX) or self.process.status is not None:
             raise LedgerError(f"the chain does not start: {self.process.last_words()}")
 
     def _go_on(self) -> None:

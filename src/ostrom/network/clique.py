@@ -34,6 +34,7 @@ TIP_WEI_MIN = 10**8
 
 READY_SECONDS_MAX = 90.0
 
+
 @dataclass(frozen=True)
 class Genesis:
     """A chain's first block: who seals, how often in seconds, and who holds how many wei."""
@@ -72,8 +73,7 @@ class Genesis:
             "gasUsed": "0x0",
             "baseFeePerGas": hex(BASE_FEE_WEI),
             "alloc": {
-                address[2:].lower(): {"balance": hex(wei)}
-                for address, wei in self.balances.items()
+                address[2:].lower(): {"balance": hex(wei)} for address, wei in self.balances.items()
             },
         }
 
@@ -100,7 +100,7 @@ class Sealer:
         Raises:
             LedgerError: it does not answer.
         """
-        block = RpcLedger(self.url).request("eth_getBlockByNumber", "latest", False)
+        block = _asked(self.url, "eth_getBlockByNumber", "latest", False)
         return int(block["number"], 16), bytes.fromhex(block["hash"][2:])
 
 
@@ -191,8 +191,8 @@ class Clique:
             "logFile": "false",
             "logLevel": "info",
         }
-        flags = ["--rpc", "--mine", "--discDns=false"]
-        flags += ["--bootnodes", ",".join(known)] if known else ["--isSingleNode"]
+        flags = ["--rpc", "--mine", "--discDns=false", "--isSingleNode"]
+        flags += ["--bootnodes", ",".join(known)] if known else []
         named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         return ["node", str(SEALER), str(client), *named, *flags]
 
@@ -208,7 +208,9 @@ class Clique:
     @staticmethod
     def block_hash(sealer: Sealer, number: int) -> str:
         """The hash of a validator's block of that number."""
-        return str(RpcLedger(sealer.url).request("eth_getBlockByNumber", hex(number), False)["hash"])
+        return str(
+            RpcLedger(sealer.url).request("eth_getBlockByNumber", hex(number), False)["hash"]
+        )
 
     def stop(self) -> None:
         """Stop all that run."""
@@ -222,10 +224,18 @@ class Clique:
         self.stop()
 
 
+def _asked(url: str, method: str, *params: object) -> Any:
+    ledger = RpcLedger(url)
+    try:
+        return ledger.request(method, *params)
+    finally:
+        ledger.close()
+
+
 def _enode(sealer: Sealer) -> str:
     """Where its peers find it; empty while it does not answer."""
     try:
-        return str(RpcLedger(sealer.url).request("admin_nodeInfo")["enode"])
+        return str(_asked(sealer.url, "admin_nodeInfo")["enode"])
     except (LedgerError, TypeError, KeyError):
         return ""
 

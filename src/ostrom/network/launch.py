@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ostrom.chain.contracts import SignedJoin, SignedPermit
 from ostrom.chain.deployed import Deployed, read_deployed, write_deployed
 from ostrom.chain.deployment import Deployment, deploy
-from ostrom.chain.ledger import Call
+from ostrom.chain.ledger import Call, Receipt
 from ostrom.chain.rpc import RpcLedger
 from ostrom.chain.wallet import (
     Join,
@@ -23,13 +23,12 @@ from ostrom.chain.wallet import (
     token_domain,
     training_domain,
 )
-from ostrom.codec import keccak
-from ostrom.errors import InputError, LedgerError
+from ostrom.errors import ContractError, InputError, LedgerError
 from ostrom.network.plan import DEPLOYMENT, HOME, TASK, Party, Plan
 from ostrom.network.processes import wait_until
 from ostrom.node.taskfile import PreparedTask, TaskFile
 from ostrom.storage import DirectoryStore
-from ostrom.types import Address, Digest, Phase, Role
+from ostrom.types import Address, Digest, Phase, Role, TaskCreated
 
 COIN = 10**18
 HOUR_SECONDS = 3_600
@@ -37,6 +36,8 @@ BOND_DELAY_SECONDS = 24 * HOUR_SECONDS
 JOINS_MAX = 50
 TRANSFER_GAS = 21_000
 RECEIPT_SECONDS_MAX = 60.0
+REFUSALS_MAX = 4
+REFUSED_SECONDS = 4.0
 
 STORE = "store"
 """Where a node's folder holds its store."""
@@ -48,12 +49,31 @@ Say = Callable[[str], None]
 Give = Callable[[Address], None]
 
 
+class PatientLedger(RpcLedger):
+    """A ledger that asks again when a contract refuses.
+
+    Where blocks are reorganised, or the next URL answers from a block behind, what was done a
+    moment ago is missing for a moment.
+    """
+
+    def send(self, call: Call, key: Key) -> Receipt:
+        """As `RpcLedger.send`, but a refusal counts only once it was repeated over some blocks."""
+        for _ in range(REFUSALS_MAX - 1):
+            try:
+                return super().send(call, key)
+            except ContractError:
+                later = self.block_number + 2
+                wait_until(lambda: self.block_number >= later, REFUSED_SECONDS)  # noqa: B023
+        return super().send(call, key)
+
+
 @dataclass(frozen=True)
 class Launched:
-    """A network that nodes can be started for."""
+    """A network that nodes can be started for; `first_block` is the one that created the task."""
 
     deployed: Deployed
     task_id: Digest
+    first_block: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,14 @@ class Launcher:
         trainers = [keys[one.name] for one in self.plan.parties("trainer")]
         if joined := joining.by_relay(trainers):
             self.say(f"{joined} trainers have signed, and the relay has brought them in")
-        return Launched(deployed, task.task_id)
+        return Launched(deployed, task.task_id, self._first_block(deployed, task.task_id))
+
+    def _first_block(self, deployed: Deployed, task_id: Digest) -> int:
+        """Where the task's events begin, so that nobody reads what is older."""
+        for logged in self.ledger.events(deployed.block, self.ledger.block_number):
+            if isinstance(logged.event, TaskCreated) and logged.event.task_id == task_id:
+                return logged.block
+        return deployed.block
 
     def _fund(self, sponsor: Key, keys: dict[str, Key]) -> None:
         """Coins for gas, where somebody has none and gas costs something."""
@@ -109,8 +136,7 @@ class Launcher:
                 f"send {-(-need // COIN)} coins of chain {self.ledger.chain_id} to the sponsor "
                 f"{sponsor.address}, then run the command again"
             )
-        for account, amount in poor.items():
-            self._pay(sponsor, account, amount)
+        self._pay(sponsor, poor)
 
     def _is_deployed(self) -> bool:
         return (self.plan.folder / DEPLOYMENT).exists()
@@ -118,28 +144,22 @@ class Launcher:
     def _balance(self, account: Address) -> int:
         return self.ledger.client.balance(account)
 
-    def _pay(self, sponsor: Key, account: Address, amount: int) -> None:
-        """Send coins and wait for the block."""
+    def _pay(self, sponsor: Key, amounts: dict[Address, int]) -> None:
+        """Send coins, one transaction after the other, and wait until all are in blocks."""
         client = self.ledger.client
-        fees = client.fees()
+        fees, nonce = client.fees(), client.nonce(sponsor.address)
         price = (
             {"gasPrice": fees.most}
             if fees.legacy
             else {"maxFeePerGas": fees.most, "maxPriorityFeePerGas": fees.tip}
         )
-        fields = {
-            "chainId": client.chain_id,
-            "nonce": client.nonce(sponsor.address),
-            "gas": TRANSFER_GAS,
-            "to": account,
-            "value": amount,
-            "data": b"",
-            **price,
-        }
-        raw = sponsor.sign_transaction(fields)
-        client.submit(raw)
-        if not wait_until(lambda: client.mined(keccak(raw)) is not None, RECEIPT_SECONDS_MAX):
-            raise LedgerError(f"no block holds the coins for {account}: run the command again")
+        for account, amount in amounts.items():
+            fields = {"chainId": client.chain_id, "nonce": nonce, "gas": TRANSFER_GAS, "data": b""}
+            raw = sponsor.sign_transaction(fields | {"to": account, "value": amount} | price)
+            client.submit(raw)
+            nonce += 1
+        if not wait_until(lambda: client.nonce(sponsor.address) >= nonce, RECEIPT_SECONDS_MAX):
+            raise LedgerError("no block holds the coins for the nodes: run the command again")
 
     def _deployed(self, sponsor: Key) -> Deployed:
         """The contracts, deployed if the folder does not say where they are."""

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ostrom.chain.rpc import RpcLedger
 from ostrom.codec import encode_document, parse_json
 from ostrom.errors import CodecError, InputError
 from ostrom.network.anvil import Anvil
-from ostrom.network.launch import Launched, Launcher
+from ostrom.network.launch import Launched, Launcher, PatientLedger
 from ostrom.network.plan import LOG, NODE, Party, Plan, node_text, write_file
 from ostrom.network.processes import (
     LOOPBACK,
@@ -29,6 +28,7 @@ from ostrom.network.processes import (
     stop,
     stop_left,
     tail,
+    uninterrupted,
     wait_until,
 )
 
@@ -85,9 +85,8 @@ class LocalNetwork:
             LedgerError: the chain does not start, or refuses.
         """
         self.start_chain()
-        launcher = Launcher(
-            self.plan, self._ledger(), self.say, self.chain.give if self.chain else None
-        )
+        give = self.chain.give if self.chain else None
+        launcher = Launcher(self.plan, PatientLedger(self.rpc), self.say, give)
         try:
             self.launched = launcher.run()
         finally:
@@ -103,13 +102,11 @@ class LocalNetwork:
         if self.plan.choices.rpc:
             self.rpc = tuple(url for url in self.plan.choices.rpc.split(",") if url)
             return
-        self.chain = Anvil(self.plan.folder / "chain")
+        with uninterrupted():
+            self.chain = Anvil(self.plan.folder / "chain")
+            self.processes["chain"] = self.chain.process
+            self._note()
         self.rpc = (self.chain.url,)
-        self.processes["chain"] = self.chain.process
-        self._note()
-
-    def _ledger(self) -> RpcLedger:
-        return RpcLedger(self.rpc)
 
     def write_settings(self) -> None:
         """Write every node's settings, with ports that are free now."""
@@ -124,6 +121,7 @@ class LocalNetwork:
                 party,
                 rpc=(*self.rpc[turn:], *self.rpc[:turn]),
                 task=self.launched.task_id.hex(),
+                first_block=self.launched.first_block,
                 ports=self.ports,
             )
             write_file(party.folder / NODE, text.encode())
@@ -131,10 +129,11 @@ class LocalNetwork:
     def start_node(self, party: Party) -> None:
         """Start one party's node, or start it again."""
         command = [*NODE_COMMAND, "--config", str(party.folder / NODE)]
-        self.processes[party.name] = Process(
-            party.name, command, log=party.folder / LOG, environment=_environment()
-        )
-        self._note()
+        with uninterrupted():
+            self.processes[party.name] = Process(
+                party.name, command, log=party.folder / LOG, environment=_environment()
+            )
+            self._note()
 
     def stop(self) -> None:
         """Stop the nodes, then the chain, and forget that they ran."""

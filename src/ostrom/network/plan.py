@@ -32,7 +32,6 @@ from ostrom.errors import CodecError, InputError
 from ostrom.spec import first_line
 from ostrom.types import Address
 
-FORMAT = "ostrom/network/1"
 NETWORK, PASSPHRASE, TASK, DEPLOYMENT = "network.json", "passphrase", "task.toml", "deployment.json"
 TEST = "test.npz"
 KEY, DATA, NODE, LOG, HOME = "key.json", "data.npz", "node.toml", "node.log", "node"
@@ -60,7 +59,7 @@ class Choices(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    format: Literal["ostrom/network/1"] = FORMAT
+    format: Literal["ostrom/network/1"] = "ostrom/network/1"
     trainers: int = Field(default=5, ge=1, le=PARTIES_MAX)
     validators: int = Field(default=4, ge=1, le=PARTIES_MAX)
     rounds: int = Field(default=5, ge=1, le=10_000)
@@ -283,7 +282,13 @@ def task_text(plan: Plan, shape: Sequence[int], classes: int) -> str:
 
 
 def node_text(
-    plan: Plan, party: Party, *, rpc: Sequence[str], task: str, ports: Mapping[str, int]
+    plan: Plan,
+    party: Party,
+    *,
+    rpc: Sequence[str],
+    task: str,
+    first_block: int,
+    ports: Mapping[str, int],
 ) -> str:
     """A node's settings; `ports` are everybody's, by name."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -291,6 +296,7 @@ def node_text(
         "role": party.role,
         "rpc": list(rpc),
         "task": task,
+        "first_block": first_block,
         "deployment": f"../{DEPLOYMENT}",
         "keystore": KEY,
         "passphrase_file": f"../{PASSPHRASE}",

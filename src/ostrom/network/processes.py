@@ -12,9 +12,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,48 @@ class Process:
     def last_words(self) -> str:
         """The end of its log in one line, for an error message."""
         return tail(self.log)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block has ended: no child is started and not noted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {
+        one: signal.signal(one, lambda number, _: held.append(number))
+        for one in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for one, former in before.items():
+            signal.signal(one, former)
+        for number in held[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, and nothing interrupt what is then cleared away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_: int, __: object) -> None:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    for one in before:
+        signal.signal(one, handle)
+    try:
+        yield
+    finally:
+        for one, former in before.items():
+            signal.signal(one, former)
 
 
 def stop(processes: Iterable[Process], *, seconds_max: float = STOP_SECONDS_MAX) -> list[str]:

@@ -3,8 +3,9 @@
 // Blocks, transactions, consensus and JSON-RPC are the client's own. What is changed, and why:
 // - it listens on every network interface; here on loopback only;
 // - it sends a new block to the square root of its peers, and drops one that is no child of its
-//   own head, so three validators fall apart; here everybody gets it, with the ancestors it lacks,
+//   own head, so three validators fall apart; here everybody gets it, who is behind gets the rest,
 //   and the chain of the highest total difficulty wins, as EIP-225 says;
+// - it seals on, and reorganises, a head whose state it is still computing; here both wait;
 // - it cannot run a contract under Clique, since nobody tells its EVM how to find a block's signer,
 //   nor estimate gas or seal a transaction, since it does so in a block that is not signed yet;
 // - it holds "has signed recently" against its own head's ancestors, also for another branch.
@@ -15,7 +16,10 @@ import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 
 const LOOPBACK = "127.0.0.1"
-const ANCESTORS_MAX = 20_000
+const PUSH_BLOCKS = 256n
+const PUSH_DEPTH = 8n
+const PUSH_MILLISECONDS = 1_500
+const EXECUTION_MILLISECONDS_MAX = 20_000
 const home = resolve(process.argv[2])
 const require = createRequire(join(home, "package.json"))
 const load = (...parts) => import(pathToFileURL(join(home, "dist", "esm", ...parts)))
@@ -37,7 +41,6 @@ dgram.Socket.prototype.bind = function (port) {
 const {
   cliqueSigner,
   cliqueVerifySignature,
-  createBlockFromBytesArray,
   createSealedCliqueBlockHeader,
 } = await load_package("@ethereumjs/block")
 const { BlockBuilder } = await load_package("@ethereumjs/vm")
@@ -45,6 +48,7 @@ const { EVM } = await load_package("@ethereumjs/evm")
 const { CliqueConsensus } = await load_package("@ethereumjs/blockchain")
 const { createAddressFromString, equalsBytes, hexToBytes } = await load_package("@ethereumjs/util")
 const { Eth } = await load("src", "rpc", "modules", "eth.js")
+const { Miner } = await load("src", "miner", "miner.js")
 const { FullSynchronizer } = await load("src", "sync", "fullsync.js")
 
 const interpret = EVM.prototype.runInterpreter
@@ -112,27 +116,61 @@ const knows = async (chain, hash) => {
   }
 }
 
-// The block with those of its ancestors that the chain lacks, the oldest first.
-const branch = async (chain, block, peer) => {
-  const blocks = [block]
-  while (!(await knows(chain, blocks[0].header.parentHash))) {
-    if (!peer?.eth || blocks.length > ANCESTORS_MAX) return []
-    const wanted = blocks[0].header.parentHash
-    const header = (await peer.eth.getBlockHeaders({ block: wanted, max: 1 }))?.[1]?.[0]
-    const body = header && (await peer.eth.getBlockBodies({ hashes: [wanted] }))?.[1]?.[0]
-    if (!body) return []
-    blocks.unshift(createBlockFromBytesArray([header.raw(), ...body], { common: header.common }))
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds))
+
+// Who is behind tells its head every two seconds; it is then sent what comes after that, from ever
+// deeper below if that did not help. Requests of its own would meet the client's others.
+const push = async (sync, head, peer) => {
+  const height = sync.chain.headers.height
+  const { number } = head.header
+  const last = (sync.pushed ??= new Map()).get(peer.id)
+  if (!peer.eth || number >= height || Date.now() - (last?.at ?? 0) < PUSH_MILLISECONDS) return
+  const depth = last?.number === number ? 2n * last.depth : PUSH_DEPTH
+  sync.pushed.set(peer.id, { at: Date.now(), number, depth })
+  const end = number + PUSH_BLOCKS < height ? number + PUSH_BLOCKS : height
+  for (let at = number > depth ? number - depth : 1n; at <= end; at++) {
+    peer.eth.send("NewBlock", [await sync.chain.getBlock(at), sync.chain.blocks.td])
   }
-  return blocks
+}
+
+// Until the head's state is there: the client takes a reorganisation in mid-execution badly.
+const executed = async (chain, execution) => {
+  const deadline = Date.now() + EXECUTION_MILLISECONDS_MAX
+  while (Date.now() < deadline) {
+    const latest = await chain.getCanonicalHeadBlock()
+    const ran = await chain.getCanonicalVmHead()
+    if (!execution.running && equalsBytes(latest.hash(), ran.hash())) return
+    if (!execution.running) await execution.run(true, false)
+    await pause(10)
+  }
+  throw new Error("the head is not executed in time")
 }
 
 const accept = async (sync, block, peer) => {
+  if (peer) await push(sync, block, peer)
   if (await knows(sync.chain, block.hash())) return
-  const blocks = await branch(sync.chain, block, peer)
-  if (blocks.length === 0) return
-  await sync.chain.putBlocks(blocks)
-  sync.txPool.removeNewBlockTxs(blocks)
+  if (!(await knows(sync.chain, block.header.parentHash))) return
+  await executed(sync.chain, sync.execution)
+  await sync.chain.putBlocks([block])
+  await executed(sync.chain, sync.execution)
+  sync.txPool.removeNewBlockTxs([block])
   await sync.sendNewBlock(block, sync.pool.peers)
+}
+
+// The way above is the only one for blocks.
+FullSynchronizer.prototype.syncWithPeer = async () => false
+
+const assemble = Miner.prototype.assembleBlock
+Miner.prototype.assembleBlock = async function () {
+  try {
+    await this.service.synchronizer.accepted
+    await executed(this.service.chain, this.execution)
+    await assemble.call(this)
+  } catch (error) {
+    this.assembling = false
+    this.config.logger?.info(`sealing again after: ${error}`)
+    await this.queueNextAssembly(this.period)
+  }
 }
 
 FullSynchronizer.prototype.handleNewBlock = function (block, peer) {

@@ -6,7 +6,6 @@ not to be had now is tried again at the next look; what is wrong for good raises
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,18 +23,22 @@ from ostrom.node.agent import Agent
 from ostrom.node.journal import Journal
 from ostrom.node.looking import Ending, Stop
 from ostrom.node.outbox import Outbox
-from ostrom.node.parts import Part, TrainerPart, ValidatorPart, Wanted
+from ostrom.node.parts import Courier, Part, TrainerPart, ValidatorPart, Wanted
 from ostrom.node.relay import Book, Place, Relay, admissions, lanes_of
-from ostrom.node.relaying import Asking, Offers, RelayPart
+from ostrom.node.relay.part import RelayPart
 from ostrom.node.service import Desk
 from ostrom.node.trainer import Trainer
 from ostrom.node.validator import Validator
+from ostrom.node.wiring import Asking, CountedCarrier, CountedFetch, Keeper, roots_of
 from ostrom.participation import participation
 from ostrom.protocol import TaskState
 from ostrom.spec import Spec
 from ostrom.storage import DirectoryStore, Store, cid_from_digest
 from ostrom.storage.gateway import gateway_routes
-from ostrom.types import Address, Digest, Role
+from ostrom.storage.http import GatewayFetch
+from ostrom.storage.peers import PeerStore
+from ostrom.storage.replication import Replicator
+from ostrom.types import Address, Cid, Digest, Role
 
 JOURNAL = "journal.sqlite"
 BOOK = "relay.sqlite"
@@ -127,10 +130,20 @@ class Assembly:
         }
         if agent is None:
             return {**about, "state": "starting"}
-        offers: Offers | None = self.__dict__.get("offers")
-        offered = {} if offers is None else {"offered": dict(offers.counts)}
-        notice = {"notice": self._notice(agent)}
-        return {**about, **agent.status(), **self._measured, **offered, **notice}
+        return {**about, **agent.status(), **self._measured, **self._counted(agent)}
+
+    def _counted(self, agent: Agent) -> dict[str, object]:
+        """The counts of whatever pieces there are, and what keeps the node from taking part."""
+        found: dict[str, object] = {"notice": self._notice(agent)}
+        if isinstance(self.store, PeerStore):
+            found |= {"peer_failures": self.fetch.faults, "peers_faulty": self.store.faulty()}
+        if self.carrier is not None:
+            found["offered"] = dict(self.carrier.counts)
+        if self.keeper is not None:
+            found["contents_held"] = self.keeper.held
+        if self.config.has("relay") and agent.view is not None:
+            found["relay_waiting"] = self.relay.waiting(agent.view.state)
+        return found
 
     def close(self) -> None:
         """Let files and connections go, the last first."""
@@ -205,15 +218,47 @@ class Assembly:
 
     @cached_property
     def store(self) -> Store:
-        """This node's store."""
-        return self.local
+        """This node's store, which asks the peers for what it lacks."""
+        if not self.peers:
+            return self.local
+        return PeerStore(self.local, lambda: self.peers, self.fetch)
+
+    @cached_property
+    def peers(self) -> tuple[str, ...]:
+        """The other nodes: one list may name all of them, this one too."""
+        return tuple(url for url in self.config.peers if url != self.config.announce)
+
+    @cached_property
+    def fetch(self) -> CountedFetch:
+        """Reads from peers."""
+        gateways = GatewayFetch(allow_private=self.config.allow_private_peers)
+        self._open.append(gateways.close)
+        return CountedFetch(gateways)
+
+    @cached_property
+    def keeper(self) -> Keeper | None:
+        """Holds content for others, where they know this node by name."""
+        if not (self.peers and self.config.announce):
+            return None
+        replicator = Replicator(self.store, self.config.announce, copies=self.config.replicas)
+        keeper = Keeper(replicator, self._roots, self.peers)
+        self._open.append(keeper.close)
+        keeper.start()
+        return keeper
+
+    def _roots(self) -> list[Cid]:
+        return list(roots_of(self._look()[0], self.spec, self.local))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Sends the account's transactions."""
+        return Outbox(self.chain, self.key, self.journal, self.config.confirmations)
 
     @cached_property
     def agent(self) -> Agent:
         """Does what the roles want."""
         part = Together(tuple(self._part(role) for role in self.config.role))
-        outbox = Outbox(self.chain, self.key, self.journal, self.config.confirmations)
-        return Agent(self.follower, outbox, part)
+        return Agent(self.follower, self.outbox, part)
 
     def _part(self, role: str) -> Part:
         makers = {"trainer": self._trainer, "validator": self._validator, "relay": self._relay}
@@ -231,7 +276,7 @@ class Assembly:
             working=self._desk.board.working,
         )
         me = Trainer(self.key.address, train, self.store, self._salt, self.spec)
-        return TrainerPart(me, self.deployed.contracts.training, self.journal, self.offers)
+        return TrainerPart(me, self.deployed.contracts.training, self.journal, self._courier())
 
     def _validator(self) -> Part:
         from ostrom.node.learning import holdout_of, own_data
@@ -243,7 +288,8 @@ class Assembly:
         return ValidatorPart(me, self.deployed.contracts.training, self.journal)
 
     def _relay(self) -> Part:
-        return RelayPart(self.relay, self.chain, self.journal)
+        training = self.deployed.contracts.training
+        return RelayPart(self.relay, self.outbox, self.chain, training, self.store)
 
     @cached_property
     def relay(self) -> Relay:
@@ -271,14 +317,17 @@ class Assembly:
         return Place(self.deployed.chain_id, self.deployed.contracts.training.address)
 
     @cached_property
-    def offers(self) -> Offers | None:
-        """Hands acts to the relays of the settings, if there are any."""
+    def carrier(self) -> CountedCarrier | None:
+        """The relays of the settings, if there are any."""
         if not self.config.relays:
             return None
         from ostrom.node.relay.client import RelayClient
 
-        carrier = RelayClient(self.config.relays)
-        return Offers(carrier, self.place, self.task_id, self.key, time.monotonic)
+        return CountedCarrier(RelayClient(self.config.relays))
+
+    def _courier(self) -> Courier | None:
+        carrier = self.carrier
+        return None if carrier is None else Courier(carrier, self.place, self.key)
 
     def _look(self) -> tuple[TaskState, int]:
         """The task at the head, for the pages, which other threads serve."""

@@ -166,10 +166,10 @@ class Looking:
         self.polls += 1
         try:
             self.agent.poll()
+            status = self._status()
         except Exception as error:
             return self._failed(error)
-        status = self._status() | {"poll_took": round(self.board.clock() - began, 3)}
-        self.board.looked(status)
+        self.board.looked({**status, "poll_took": round(self.board.clock() - began, 3)})
         self._tell(status)
         return self.pace.good()
 
@@ -179,7 +179,10 @@ class Looking:
             self.board.failed(ending.line)
             raise ending from error
         self.errors["chain" if isinstance(error, LedgerError) else "store"] += 1
-        self.board.failed(str(error), self._status())
+        try:
+            self.board.failed(str(error), self._status())
+        except (LedgerError, StoreError):
+            self.board.failed(str(error))
         wait = self.pace.bad()
         log.warning("%s; looking again in %.0f s", error, wait)
         self._said = ""
@@ -200,20 +203,25 @@ class Looking:
         return {**status, **counts, "refused_total": self.refusals, "deepest": self.deepest}
 
     def _tell(self, status: Mapping[str, object]) -> None:
-        """Log a change of round or phase, and faults that are new."""
-        line = "{round} {phase} {fault} {notice} {refused}".format_map(_Absent(status))
+        """Log a change of round or phase, what was sent, and faults that are new."""
+        line = "{round} {phase} {fault} {notice} {refused} {sent} {landed} {failed}"
+        line = line.format_map(_Absent(status))
         if line == self._said:
             return
         self._said = line
         names = ("round", "phase", "block")
         about = {name: status[name] for name in names if name in status}
-        log.info("looked at the chain", extra=about)
+        done = ", ".join(f"{status[name]} {name}" for name in _COUNTED if status.get(name))
+        log.info("looked at the chain%s", f"; transactions: {done}" * bool(done), extra=about)
         for name in ("fault", "notice"):
             if status.get(name):
                 log.warning("%s", status[name], extra=about)
         refused = status.get("refused")
         for refusal in refused if isinstance(refused, list) else []:
             log.warning("%s", refusal, extra=about)
+
+
+_COUNTED = ("sent", "landed", "failed")
 
 
 class _Absent(dict[str, object]):

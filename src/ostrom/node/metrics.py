@@ -59,7 +59,8 @@ NUMBERS: tuple[Number, ...] = (
     Number("gauge", "store_blocks", "store_blocks", "Blocks in the store."),
     Number("gauge", "store_bytes", "store_bytes", "Bytes in the store."),
     Number("counter", "peer_failures", "peer_failures", "Fetches from peers that failed."),
-    Number("counter", "relay_messages", "relayed", "Messages to the relay.", label="outcome"),
+    Number("gauge", "store_contents_held", "contents_held", "Contents held for others."),
+    Number("gauge", "relay_waiting", "relay_waiting", "Messages that the relay still holds."),
     Number("counter", "relay_offers", "offered", "Acts offered to relays.", label="outcome"),
 )
 """Every metric. A counter's name ends in `_total` where it is read."""

@@ -24,7 +24,16 @@ from ostrom.chain.keystore import load
 from ostrom.chain.wallet import Key
 from ostrom.node.config import NodeConfig
 from ostrom.node.logs import Secrets, configure
-from ostrom.node.looking import FULL, Agent, Ending, Looking, Pace, Stop, diagnose
+from ostrom.node.looking import (
+    FULL,
+    WAIT_SECONDS_MAX,
+    Agent,
+    Ending,
+    Looking,
+    Pace,
+    Stop,
+    diagnose,
+)
 from ostrom.node.server import Board, Server, application
 
 log = logging.getLogger(__name__)
@@ -35,6 +44,7 @@ ADDRESS = "address"
 
 STALE_SECONDS_MIN = 60.0
 STALE_POLLS = 10
+WAIT_POLLS = 30
 
 
 @dataclass(frozen=True)
@@ -150,8 +160,11 @@ def _run(
         log.warning("other machines can reach %s: see that they should", server.url)
     agent = assemble(Desk(config, key, secrets, board, server))
     stack.callback(agent.close)
+    # Before its files: a request that comes late finds no server rather than no files.
+    stack.callback(server.close)
     log.info("%s for task %s, pages at %s", ", ".join(config.role), config.task, server.url)
-    return Looking(agent, board, Pace(config.poll_seconds), stop).run()
+    pace = Pace(config.poll_seconds, most=min(WAIT_SECONDS_MAX, WAIT_POLLS * config.poll_seconds))
+    return Looking(agent, board, pace, stop).run()
 
 
 def _open(config: NodeConfig, passphrase: Callable[[], str], secrets: Secrets) -> Key:

@@ -95,8 +95,8 @@ class TaskFile(_Table):
 
     Amounts are in whole tokens. `name` tells tasks with equal rules apart: the same file makes the
     same task, so creating it twice pays once. `membership` is the address of a contract that says
-    who may join, such as an AllowList; `store` is the folder of the store that gets spec and first
-    model.
+    who may join, such as an AllowList; `store` gets spec and first model: a store's folder, or the
+    URL of a Kubo node's RPC.
 
     >>> task = TaskFile.parse(EXAMPLE)
     >>> task.mechanisms.aggregation, task.phases.commit

@@ -24,6 +24,7 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 URL_CHARACTERS_MAX = 256
 LOW_PORTS = (80, 443)
 HIGH_PORT_MIN = 1024
+ADDRESSES_MAX = 4
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})"
@@ -111,10 +112,10 @@ def resolve_by_system(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def checked_address(
+def checked_addresses(
     host: str, port: int, *, allow_private: bool, resolve: Resolve = resolve_by_system
-) -> str:
-    """The address to connect to for `host`, after all of its addresses were checked.
+) -> list[str]:
+    """The addresses to connect to for `host`, all of them checked, at most four.
 
     One forbidden address among several is enough to refuse: it is there on purpose. Peers on the
     same machine or network need `allow_private`; link-local addresses are refused even then.
@@ -123,9 +124,9 @@ def checked_address(
         InputError: an address is forbidden.
         StoreError: the host has none.
 
-    >>> checked_address("8.8.8.8", 80, allow_private=False)
-    '8.8.8.8'
-    >>> checked_address("localhost", 80, allow_private=False, resolve=lambda h, p: ["127.0.0.1"])
+    >>> checked_addresses("8.8.8.8", 80, allow_private=False)
+    ['8.8.8.8']
+    >>> checked_addresses("localhost", 80, allow_private=False, resolve=lambda h, p: ["127.0.0.1"])
     Traceback (most recent call last):
     ostrom.errors.InputError: the host localhost has the private address 127.0.0.1; ...
     """
@@ -137,7 +138,7 @@ def checked_address(
         raise StoreError(f"the host {host} has no address")
     for text in found:
         _check(host, text, allow_private)
-    return found[0]
+    return found[:ADDRESSES_MAX]
 
 
 def _check(host: str, text: str, allow_private: bool) -> None:

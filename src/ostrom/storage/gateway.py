@@ -105,12 +105,15 @@ class _Gateway:
             return self._answer(request)
         except Refusal as refusal:
             return _refused(refusal)
-        except NotFound as error:
+        except NotFound:
+            # The store's own words would tell strangers where it lies on the disk.
             cached = "only-if-cached" in request.headers.get("cache-control", "").lower()
-            return _refused(Refusal(412 if cached else 404, str(error)))
+            return _refused(
+                Refusal(412 if cached else 404, "the content is not here; ask another gateway")
+            )
         except StoreError as error:
             _LOG.error("the gateway cannot serve %s: %s", request.url.path[:128], error)
-            return _refused(Refusal(500, "the content is damaged here; ask another gateway"))
+            return _refused(Refusal(500, "the content is damaged here or unreadable"))
 
     def _answer(self, request: Request) -> Response:
         if request.headers.get("service-worker", "").lower() == "script":
@@ -133,7 +136,7 @@ class _Gateway:
 
     def _unchanged(self, cid: Cid, headers: dict[str, str]) -> Response:
         if not self.store.has_block(cid):
-            raise NotFound(f"no block {cid} in this store")
+            raise NotFound(f"no block {cid}")
         kept = {k: v for k, v in headers.items() if k not in ("Content-Type", "Accept-Ranges")}
         return Response(status_code=304, headers=kept)
 
@@ -141,7 +144,7 @@ class _Gateway:
         limit = block_bytes_max(self.store.layout)
         block = verify_block(cid, self.store.read_block(cid, limit), limit)
         tag = headers["ETag"]
-        whole = request.headers.get("if-range", tag) != tag
+        whole = request.method == "HEAD" or request.headers.get("if-range", tag) != tag
         span = None if whole else read_range(request.headers.get("range"), len(block))
         status = 200
         if span is not None:
@@ -163,7 +166,8 @@ class _Gateway:
         if stop - start > self.car_bytes_max:
             raise Refusal(413, "these bytes exceed what one CAR may hold here; ask for fewer")
         if request.method == "HEAD":
-            return Response(headers=headers)
+            # A stream of nothing: its length is not known, and 0 would be wrong.
+            return StreamingResponse(iter(()), headers=headers)
         if not self.cars.acquire(blocking=False):
             raise Refusal(503, "too many CARs are being sent; try again", {"Retry-After": "1"})
         blocks = tree.blocks(span=(start, max(stop, start)), once=not wanted.dups)
@@ -219,6 +223,7 @@ def _headers(request: Request, name: str, wanted: RawRequest | CarRequest) -> di
 
 def _probe(request: Request, wanted: RawRequest | CarRequest, headers: dict[str, str]) -> Response:
     body = b"" if wanted.format == "raw" else encode_probe()
+    headers["Content-Length"] = str(len(body))
     return Response(b"" if request.method == "HEAD" else body, headers=headers)
 
 

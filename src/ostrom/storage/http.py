@@ -16,7 +16,7 @@ from typing import Any
 import httpcore
 
 from ostrom.errors import ContentTooLarge, CorruptContent, NotFound, StoreError
-from ostrom.storage.addresses import Resolve, checked_address, parse_url, resolve_by_system
+from ostrom.storage.addresses import Resolve, checked_addresses, parse_url, resolve_by_system
 from ostrom.storage.dag import verify_block
 from ostrom.storage.requests import RAW_TYPE
 from ostrom.types import Cid
@@ -179,10 +179,17 @@ class _CheckedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = checked_address(
+        *others, last = checked_addresses(
             host.strip("[]"), port, allow_private=self._allow_private, resolve=self._resolve
         )
-        return _TimedStream(self._sockets.connect_tcp(address, port, timeout=_remaining()))
+        for address in others:
+            # A name may have an address that this machine has no route to, such as an IPv6 one.
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._connected(address, port, _remaining() / 2)
+        return self._connected(last, port, _remaining())
+
+    def _connected(self, address: str, port: int, seconds: float) -> httpcore.NetworkStream:
+        return _TimedStream(self._sockets.connect_tcp(address, port, timeout=seconds))
 
 
 class _TimedStream(httpcore.NetworkStream):

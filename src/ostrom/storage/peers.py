@@ -123,7 +123,7 @@ class PeerStore(Store):
             try:
                 block = verify_block(cid, self._fetch(url, cid, limit), limit)
             except NotFound:
-                self._note(url, 0)
+                continue
             except (CorruptContent, ContentTooLarge, InputError):
                 self._note(url, LIE_FAULTS)
             except StoreError:

@@ -92,7 +92,7 @@ class Replicator:
         """Fetch or check up to `reads_max` contents that fall to this node among live `peers`."""
         everyone = {*peers, self._me}
         mine = [cid for cid in dict.fromkeys(roots) if self._is_mine(cid, everyone)]
-        self._sound.intersection_update(mine)
+        self._sound.intersection_update(cid for cid in mine if self._store.has(cid))
         unknown = [cid for cid in mine if cid not in self._sound]
         fetched, failed = [], {}
         for cid in unknown[:reads_max]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, cast, get_args
 
 from ostrom.errors import InputError
 from ostrom.storage.cid import parse_cid
@@ -21,6 +21,8 @@ PROBE = "bafkqaaa"
 """The CID of no bytes, by which clients find out whether they talk to a gateway."""
 
 ADVICE = f"add ?format=raw or ?format=car, or accept {RAW_TYPE} or {CAR_TYPE}"
+
+DagScope: TypeAlias = Literal["block", "entity", "all"]
 
 _TYPES = {RAW_TYPE: "raw", CAR_TYPE: "car"}
 _NUMBER = r"(0|-?[1-9][0-9]{0,17})"
@@ -59,7 +61,7 @@ class RawRequest:
 class CarRequest:
     """The blocks of some content. `entity`: its first and last byte, counted as the URL does."""
 
-    scope: Literal["block", "entity", "all"] = "all"
+    scope: DagScope = "all"
     entity: tuple[int, int | None] | None = None
     dups: bool = False
 
@@ -221,14 +223,19 @@ def _car_request(query: Mapping[str, str], parameters: Mapping[str, str]) -> Car
         raise Refusal(406, "only version 1 of CAR is served here; ask for version=1")
     if not _is_known_car({**asked, "version": "1"}):
         raise Refusal(406, "this order or dups is not served here; use order=dfs and dups=y or n")
-    scope = query.get("dag-scope", "all")
-    if scope not in ("block", "entity", "all"):
-        raise Refusal(400, f"dag-scope {_shown(scope)} is unknown; use block, entity or all")
+    scope = _scope(query.get("dag-scope", "all"))
     text = query.get("entity-bytes")
     entity = None if text is None else _entity(text)
     if entity is not None:
         scope = "entity"
-    return CarRequest(scope, entity, asked["dups"] == "y")  # type: ignore[arg-type]
+    return CarRequest(scope, entity, asked["dups"] == "y")
+
+
+def _scope(text: str) -> DagScope:
+    for scope in get_args(DagScope):
+        if text == scope:
+            return cast(DagScope, scope)
+    raise Refusal(400, f"dag-scope {_shown(text)} is unknown; use block, entity or all")
 
 
 def _entity(text: str) -> tuple[int, int | None]:

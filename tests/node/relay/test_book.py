@@ -48,7 +48,8 @@ def test_a_batch_keeps_its_messages_sorted_by_account() -> None:
     (formed,) = book.open_batches()
     assert [one.slot.account for one in formed.entries] == [ALICE, BOB]
     assert book.waiting("commit", 1) == []
-    book.close_batch(formed.id, {slot(): "no"})
+    book.refuse({slot(): "no"})
+    book.close_batch(formed.id)
     assert [(one.slot, one.tries) for one in book.waiting("commit", 1)] == [(slot(BOB), 1)]
     assert book.open_batches() == []
     assert book.last_formed("commit", 1) == 2

@@ -8,11 +8,24 @@ from typing import Any
 
 import pytest
 
+from ostrom import types as t
+from ostrom.chain.hashes import update_commitment
 from ostrom.chain.wallet import simulation_key
 from ostrom.errors import InputError
-from ostrom.node.relay import Place, Relay, lanes, lanes_of, timing
+from ostrom.node import Reveal
+from ostrom.node.relay import (
+    IN_MEMORY,
+    Book,
+    Place,
+    Relay,
+    lanes,
+    lanes_of,
+    reveal_message,
+    timing,
+)
 from ostrom.node.relay.messages import CommitMessage, decode_message, encode_message
-from ostrom.types import Phase, Role
+from ostrom.protocol import TaskState, apply
+from ostrom.types import Opening, Phase, Role
 
 MALLORY = simulation_key(0, "mallory")
 
@@ -171,10 +184,9 @@ def test_a_batch_stays_due_under_one_key_until_the_chain_has_it(town: Any) -> No
     before = town.state
     town.send(batch.call, town.carrier)
     assert relay.due(town.state, town.now) == []
-    # A reorganisation takes the block away: what it held is due again, in a new batch.
-    (again,) = relay.due(before, town.now)
-    assert (again.call, again.slots) == (batch.call, batch.slots)
-    assert again.key != batch.key
+    # A reorganisation takes the block away, and brings it back.
+    assert relay.due(before, town.now) == [batch]
+    assert relay.due(town.state, town.now) == []
 
 
 def test_a_lost_batch_is_due_again_and_not_for_ever(town: Any) -> None:
@@ -198,8 +210,10 @@ def test_what_the_contract_skipped_is_not_carried_again(town: Any) -> None:
     receipt = town.send(batch.call, town.carrier)
     relay.mined(batch.key, receipt.events)
     relay.mined(batch.key, receipt.events)
+    assert relay.due(town.state, town.now) == []
+    relay.lost(batch.key)
     (again,) = relay.due(before, before.deadline - 60)
-    assert alice.address not in {slot.account for slot in again.slots}
+    assert {slot.account for slot in again.slots} == {key.address for key in town.trainers[1:]}
     found = relay.accept(town.commit(alice), before, town.now)
     assert (found.status, "TrainingAlreadyCommitted" in found.line) == (409, True)
 
@@ -247,6 +261,35 @@ def test_a_full_batch_does_not_wait(new_town: Any, monkeypatch: pytest.MonkeyPat
     assert town.carry(relay) == [3, 3]
     town.sleep_until(0.34)
     assert town.carry(relay) == [1]
+
+
+def test_an_opening_makes_room_where_a_reorganisation_brings_another_commitment(
+    new_play: Any,
+) -> None:
+    play = new_play(["alice", "bob"]).begin()
+    place = Place(1, MALLORY.address)
+    relay = Relay(place, play.id, book=Book(IN_MEMORY, {}), lanes=lanes_of(place))
+    alice = play.trainers[0]
+    start = play.state
+
+    def revealed(samples: int) -> tuple[bytes, TaskState]:
+        """What opens a commitment of alice, and a chain that holds this commitment."""
+        opening = Opening(bytes(32), bytes(32), samples, bytes(32))
+        hidden = update_commitment(play.id, 1, trainer=alice, opening=opening)
+        fork = apply(start, t.Committed(play.id, 1, alice, hidden), play.now)
+        fork = apply(fork, t.PhaseStarted(play.id, 1, Phase.REVEAL, play.now + 100), play.now)
+        return reveal_message(place, play.id, Reveal(1, alice, opening)), fork
+
+    first, one = revealed(7)
+    second, other = revealed(8)
+    assert relay.accept(first, one, play.now).status == 202
+    assert relay.accept(second, one, play.now).status == 403
+    assert relay.accept(second, other, play.now).status == 202
+    (batch,) = relay.due(other, play.now)
+    assert relay.accept(first, one, play.now).status == 409
+    relay.lost(batch.key)
+    assert relay.accept(first, one, play.now).status == 202
+    assert len(relay.due(one, play.now)) == 1
 
 
 def test_a_relay_that_is_killed_forgets_nothing(town: Any, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_only_so_many_are_let_in_at_once(town: Any, serve: Any) -> None:
 
 
 def test_one_source_cannot_ask_for_ever(town: Any, serve: Any) -> None:
-    limits = Limits(source_burst=5, source_per_second=0.001)
+    limits = Limits(source_burst=5, source_per_second=0.001, counts_loopback=True)
     with (
         serve(town, town.relay(), limits) as url,
         httpx.Client(base_url=url, trust_env=False) as client,
@@ -137,7 +137,17 @@ def test_one_source_cannot_ask_for_ever(town: Any, serve: Any) -> None:
         found = [
             client.post("/v1/commit", content=b"{}", headers=JSON).status_code for _ in range(8)
         ]
+        assert client.get("/v1/status").status_code == 429
     assert found == [400] * 5 + [429] * 3
+
+
+def test_this_machine_and_a_proxy_on_it_are_not_counted(town: Any, serve: Any) -> None:
+    limits = Limits(source_burst=1, source_per_second=0.001)
+    with (
+        serve(town, town.relay(), limits) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        assert {client.get("/v1/status").status_code for _ in range(5)} == {200}
 
 
 def test_sources_are_counted_apart_and_their_number_has_a_bound() -> None:
@@ -146,6 +156,8 @@ def test_sources_are_counted_apart_and_their_number_has_a_bound() -> None:
     assert meter.admits("b", 0)
     assert meter.admits("a", 1)
     assert not meter.admits("a", 1)
+    assert not meter.admits("c", 1, cost=4)
+    assert meter.admits("c", 1, cost=3)
     for number in range(10_000):
         meter.admits(str(number), 1)
     assert len(meter) == 100

@@ -93,6 +93,10 @@ class Joins:
         training = Training(self.place.training)
         return _tried(self.ask, training.join_by_signature(message.task, message.signed))
 
+    def yields(self, found: Entry) -> bool:
+        """The newest wish stays until one was paid for."""
+        return not found.tries
+
     def is_open(self, slot: Slot, state: TaskState) -> bool:
         """True while the account is no member."""
         return not state.over and slot.account not in state.members
@@ -175,6 +179,10 @@ class Registrations:
         if free + held < state.rules.trainer_stake:
             return receipt(FORBIDDEN, f"{account} does not hold the stake of this task")
         return _tried(self.ask, self.call([message], state.task_id))
+
+    def yields(self, found: Entry) -> bool:
+        """The newest wish stays until one was paid for."""
+        return not found.tries
 
     def is_open(self, slot: Slot, state: TaskState) -> bool:
         """True while the task can be joined; the rest only the Registry knows."""

@@ -233,20 +233,18 @@ class Book:
                 for id, kind, number, formed_at in rows
             ]
 
-    def close_batch(self, batch: int, refused: Mapping[Slot, str] | None = None) -> None:
-        """A batch is over; what was `refused`, and why, is never carried again."""
+    def close_batch(self, batch: int) -> None:
+        """A batch is over; its messages wait again, unless they were refused."""
         with self._changing():
             self._run("UPDATE batches SET open = 0 WHERE id = ?", (batch,))
-            self._refuse(refused or {})
 
     def refuse(self, refused: Mapping[Slot, str]) -> None:
-        """Never carry these again."""
+        """Put these, and why they were refused, into no further batch."""
+        if not refused:
+            return
         with self._changing():
-            self._refuse(refused)
-
-    def _refuse(self, refused: Mapping[Slot, str]) -> None:
-        for slot, reason in refused.items():
-            self._run(f"UPDATE messages SET refused = ? WHERE {_HERE}", (reason, *slot))
+            for slot, reason in refused.items():
+                self._run(f"UPDATE messages SET refused = ? WHERE {_HERE}", (reason, *slot))
 
     def drop(self, slots: Collection[Slot]) -> None:
         """Free slots, so that another message may take them."""

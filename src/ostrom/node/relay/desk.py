@@ -54,7 +54,7 @@ from ostrom.types import (
 )
 
 TRIES_MAX = 3
-"""Batches that one message may be in, where reorganisations or refusals bring it back."""
+"""Batches that one message may be in, where transactions fail."""
 
 ADMISSIONS_PER_SEAT = 2
 """Registrations and joins that are kept, each, for every seat of the task."""
@@ -83,6 +83,7 @@ class Relay:
         self.place, self.task_id = place, task_id
         self._book = book
         self._lanes = {lane.kind: lane for lane in lanes}
+        self._made: dict[int, Batch] = {}
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class Relay:
             return refused
         slot, content = lane.slot(message), lane.content(message)
         found = self._book.find(slot)
-        if found is not None and (found.content == content or lane.in_rounds or found.tries):
+        if found is not None and (found.content == content or not self._yields(lane, found)):
             return _known(found, content)
         refused = self._full(lane, state, found) or lane.check(message, state)
         if refused is not None:
@@ -146,6 +147,11 @@ class Relay:
         if kept is Kept.NEW:
             return receipt(TAKEN, f"taken: {lane.kind} of {slot.account}")
         return _answer(kept)
+
+    def _yields(self, lane: Lane[Any], found: Entry) -> bool:
+        """True if a message makes room for another one of its account."""
+        sent = any(found in formed.entries for formed in self._book.open_batches())
+        return not sent and lane.yields(found)
 
     def _full(self, lane: Lane[Any], state: TaskState, found: Entry | None) -> Receipt | None:
         """That the relay keeps as many as it pays for; in a round, seats are the limit."""
@@ -159,7 +165,8 @@ class Relay:
         """The transactions that should be on their way, oldest first.
 
         A batch stays in the list, under the same key, until the chain shows what it carries, its
-        phase is over, or `mined` or `lost` says what became of it. Send each once.
+        phase is over, or `mined` or `lost` says what became of it. Send each once, and again where
+        a reorganisation has taken it away.
 
         Raises:
             StoreError: the book cannot be written.
@@ -168,16 +175,22 @@ class Relay:
             return []
         # The last round stays: a reorganisation may bring it back.
         self._book.forget_rounds(state.number - 1)
-        under_way = [one for one in self._book.open_batches() if not self._is_over(one, state, now)]
+        under_way = [one for one in self._book.open_batches() if not self._closed(one, state, now)]
         formed = [self._form(lane, under_way, state, now) for lane in self._lanes.values()]
+        kept = self._book.open_batches() if any(formed) else under_way
+        self._made = {one.id: self._made.get(one.id) or self._batch(one) for one in kept}
         return [
-            self._batch(one) for one in (self._book.open_batches() if any(formed) else under_way)
+            self._made[one.id] for one in kept if not self._lanes[one.kind].is_over(one, state, now)
         ]
 
-    def _is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
-        """Close the batch if nothing more is to be expected of it."""
+    def _closed(self, formed: Formed, state: TaskState, now: int) -> bool:
+        """Close a batch from which nothing more is to be expected.
+
+        Those of a round stay until the round is forgotten, so that what a reorganisation takes away
+        is due again as the very same transaction.
+        """
         lane = self._lanes.get(formed.kind)
-        if lane is not None and not lane.is_over(formed, state, now):
+        if lane is not None and (lane.in_rounds or not lane.is_over(formed, state, now)):
             return False
         self._book.close_batch(formed.id)
         return True
@@ -230,8 +243,8 @@ class Relay:
     def mined(self, key: str, logs: Iterable[Logged]) -> None:
         """A block holds the batch's transaction, which made these events.
 
-        What the contract skipped is not carried again. Say so once the state that `due` is given
-        includes that block; whatever a reorganisation undoes afterwards becomes due again.
+        What the contract skipped is not waited for, and in no other batch. Say so once the state
+        that `due` is given includes that block.
         """
         formed = self._open(key)
         if formed is None:
@@ -243,7 +256,7 @@ class Relay:
             for event in skipped
             if event.index < len(formed.entries)
         }
-        self._book.close_batch(formed.id, refused)
+        self._book.refuse(refused)
 
     def lost(self, key: str) -> None:
         """The batch's transaction failed or will never be mined; what can still be sent is due

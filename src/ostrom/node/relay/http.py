@@ -30,11 +30,14 @@ from ostrom.node.relay.desk import Relay
 from ostrom.node.relay.messages import MESSAGE_BYTES_MAX
 from ostrom.node.relay.openapi import openapi
 from ostrom.node.relay.receipts import NOT_NOW, TOO_LONG, TOO_MANY, Receipt, receipt
-from ostrom.node.relay.sources import Sources, source_of
+from ostrom.node.relay.sources import Sources, is_loopback, source_of
 from ostrom.protocol import TaskState
 
 Look: TypeAlias = Callable[[], tuple[TaskState, int]]
 """The task at the head of the chain, and the head's time; called from any thread."""
+
+ADMISSION_COST = 10
+"""Requests that a registration or a join counts for: each asks the chain several times."""
 
 TOO_SLOW, WRONG_TYPE, TOO_MANY_HEADERS = 408, 415, 431
 
@@ -49,6 +52,8 @@ class Limits:
     """At the same time."""
     source_burst: int = 2_000
     source_per_second: float = 100.0
+    counts_loopback: bool = False
+    """This machine itself, or a proxy on it that speaks for many and counts them."""
 
 
 def relay_routes(
@@ -111,14 +116,16 @@ class _Gate:
     def __post_init__(self) -> None:
         self.sources = Sources(self.limits.source_per_second, self.limits.source_burst)
 
-    def refuse(self, request: Request) -> Receipt | None:
+    def refuse(self, request: Request, kind: str) -> Receipt | None:
         """Why the request's body is not even read."""
-        return self.crowded(request) or self._bad_headers(request)
+        cost = ADMISSION_COST if kind in ("join", "registration") else 1
+        return self.crowded(request, cost=cost) or self._bad_headers(request)
 
-    def crowded(self, request: Request) -> Receipt | None:
+    def crowded(self, request: Request, *, cost: int = 1) -> Receipt | None:
         """That its source, or everybody together, asks for too much."""
-        host = request.client.host if request.client else ""
-        if not self.sources.admits(source_of(host), self.clock()):
+        source = source_of(request.client.host if request.client else "")
+        counted = self.limits.counts_loopback or not is_loopback(source)
+        if counted and not self.sources.admits(source, self.clock(), cost=cost):
             return receipt(TOO_MANY, "too many requests: wait a while")
         if self.inside >= self.limits.requests_max:
             return receipt(NOT_NOW, "too many requests at once: try again")
@@ -150,7 +157,7 @@ def _taking(
         return _response(relay.accept(data, state, now, kind=kind))
 
     async def take(request: Request) -> Response:
-        refused = gate.refuse(request)
+        refused = gate.refuse(request, kind)
         if refused is not None:
             return _response(refused, close=True)
         gate.inside += 1

@@ -81,11 +81,14 @@ class Lane(Protocol[M]):
     def check(self, message: M, state: TaskState) -> Receipt | None:
         """Why the contracts would refuse it now, where only they can say."""
 
+    def yields(self, found: Entry) -> bool:
+        """True if a kept message, which is not under way, makes room for another one."""
+
     def is_open(self, slot: Slot, state: TaskState) -> bool:
         """True while the chain still waits for what stands in the slot."""
 
     def is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
-        """True once nothing more is to be expected of a batch."""
+        """True if nothing is to be expected of a batch as the chain stands."""
 
     def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
         """How many of the messages that wait should be sent."""
@@ -132,13 +135,17 @@ class Commits:
         """The state says it all."""
         return None
 
+    def yields(self, found: Entry) -> bool:
+        """The first commitment stays."""
+        return False
+
     def is_open(self, slot: Slot, state: TaskState) -> bool:
         """True while the trainer may still commit in that round."""
         return state.phase == Phase.COMMIT and _owed(slot, state)
 
     def is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
-        """True once no entry is open."""
-        return not any(self.is_open(one.slot, state) for one in formed.entries)
+        """True while no entry is open."""
+        return all(one.refused or not self.is_open(one.slot, state) for one in formed.entries)
 
     def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
         """All once all who train have handed in, or it is time."""
@@ -191,13 +198,18 @@ class Reveals:
         """The state says it all."""
         return None
 
+    def yields(self, found: Entry) -> bool:
+        """What opened a commitment that a reorganisation took away makes room for what opens the
+        one that the chain has now."""
+        return True
+
     def is_open(self, slot: Slot, state: TaskState) -> bool:
         """True while the trainer still owes the opening."""
         return state.phase == Phase.REVEAL and _owed(slot, state)
 
     def is_over(self, formed: Formed, state: TaskState, now: int) -> bool:
-        """True once no entry is open."""
-        return not any(self.is_open(one.slot, state) for one in formed.entries)
+        """True while no entry is open."""
+        return all(one.refused or not self.is_open(one.slot, state) for one in formed.entries)
 
     def ripe(self, queue: Queue, state: TaskState, now: int) -> int:
         """All once all who committed have handed in, or it is time."""

@@ -26,15 +26,17 @@ class Sources:
     _full_at: OrderedDict[str, float] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def admits(self, source: str, now: float) -> bool:
+    def admits(self, source: str, now: float, *, cost: int = 1) -> bool:
         """Count a request by `source` at `now` (seconds of any steady clock); False if too many.
+
+        One that makes more work than others costs as much as several.
 
         >>> meter = Sources(per_second=1, burst=2)
         >>> [meter.admits("10.0.0.1", 0.0) for _ in range(3)], meter.admits("10.0.0.1", 1.0)
         ([True, True, False], True)
         """
         with self._lock:
-            full_at = max(self._full_at.get(source, now), now) + 1 / self.per_second
+            full_at = max(self._full_at.get(source, now), now) + cost / self.per_second
             if full_at - now > self.burst / self.per_second + 1e-9:
                 return False
             self._full_at[source] = full_at
@@ -62,3 +64,12 @@ def source_of(host: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(IPv6Address(int(address) >> 64 << 64))
+
+
+def is_loopback(source: str) -> bool:
+    """True for this machine itself.
+
+    >>> is_loopback(source_of("127.0.0.1")), is_loopback(source_of("::1")), is_loopback("10.0.0.1")
+    (True, True, False)
+    """
+    return source in ("::", "::1") or source.startswith("127.")
