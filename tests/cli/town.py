@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from tests.chain.anvil import Anvil
 from typer.testing import CliRunner
@@ -35,7 +30,6 @@ from ostrom.types import Address, Update
 PASSPHRASE = "correct horse"
 COINS = 10**18
 HOUR = 3_600
-START_SECONDS_MAX = 60
 
 TASK = """\
 name = "{name}"
@@ -150,36 +144,6 @@ class Town:
         made = self.done("task", "create", "-f", file, who=self.people["sponsor"])
         return str(made["task"])
 
-    @contextmanager
-    def relay(self, carrier: Person, name: str, folder: Path) -> Iterator[str]:
-        """The URL of a relay that runs as a process of its own and pays with the carrier's key."""
-        # Publishing once more, into the relay's own store, pays nothing.
-        words = [
-            "-f",
-            str(self.folder / f"{name}.toml"),
-            "--store",
-            str(folder / "relay" / "store"),
-        ]
-        task = self.done("task", "create", *words, who=self.people["sponsor"])["task"]
-        words = ["--role", "relay", "--task", task, "--folder", str(folder / "relay")]
-        words += ["--listen", "127.0.0.1:0", "--confirmations", "0", "--poll-seconds", "0.2"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ostrom.cli", "node", *words],
-            env=os.environ | self.environment(OSTROM_KEYSTORE=str(carrier.keystore)),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        address, until = folder / "relay" / "address", time.monotonic() + START_SECONDS_MAX
-        try:
-            while not (address.exists() and is_relay(address.read_text().strip())):
-                assert process.poll() is None
-                assert time.monotonic() < until
-                time.sleep(0.1)
-            yield address.read_text().strip()
-        finally:
-            process.terminate()
-            process.wait(START_SECONDS_MAX)
-
     def pass_time(self, seconds: int) -> None:
         """A block that comes that much later than the last."""
         self.ledger.request("evm_setNextBlockTimestamp", hex(self.ledger.now() + seconds))
@@ -224,14 +188,6 @@ class Town:
         for act in acts:
             call = call_of(act, self.deployed.contracts.training, bytes.fromhex(task))
             self.ledger.send(call, key)
-
-
-def is_relay(url: str) -> bool:
-    """True once the node there carries messages, which is a while after it listens."""
-    try:
-        return httpx.get(f"{url}/v1/status", trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @contextmanager

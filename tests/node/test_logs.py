@@ -83,6 +83,15 @@ def test_very_long_lines_are_cut(made: Made) -> None:
     assert len(out.getvalue()) < 10_000
 
 
+def test_a_secret_is_not_cut_in_half_before_it_is_found(made: Made) -> None:
+    secrets, word = Secrets(), "correct-horse-battery-staple"
+    secrets.protect(word)
+    out = made("json", secrets=secrets)
+    for spare in range(0, 30, 3):
+        log.info("%s", "a" * (8_192 - spare) + word, extra={"act": "b" * (256 - spare) + word})
+    assert "corr" not in out.getvalue()
+
+
 def test_levels_and_loggers_of_others_are_quiet(made: Made) -> None:
     out = made(level="debug")
     log.debug("ours")
@@ -171,6 +180,35 @@ def test_no_text_around_a_secret_saves_it(secret: str, before: str, after: str) 
     secrets = Secrets()
     secrets.protect(secret, "*")
     assert secret not in secrets.redact(before + secret + after) or secret in before + after + "*"
+
+
+def test_old_salts_are_forgotten_and_passphrases_are_not() -> None:
+    secrets = Secrets()
+    secrets.protect("correct horse")
+    salts = [number.to_bytes(32, "big") for number in range(1 << 250, (1 << 250) + 100)]
+    for salt in salts:
+        for _ in range(3):
+            secrets.protect(salt, lasting=False)
+    shown = [secrets.redact(salt.hex()) == REDACTED for salt in salts]
+    assert shown == [False] * 68 + [True] * 32
+    assert secrets.redact("correct horse") == REDACTED
+
+
+def test_threads_may_protect_and_log_at_once() -> None:
+    secrets, lines = Secrets(), []
+    secrets.protect("correct horse")
+
+    def work(start: int) -> None:
+        for number in range(start, start + 10):
+            secrets.protect((number << 200).to_bytes(32, "big"), lasting=False)
+            lines.append(secrets.redact("a correct horse"))
+
+    threads = [threading.Thread(target=work, args=(1_000 * (i + 1),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(lines) == {f"a {REDACTED}"}
 
 
 def test_a_short_secret_does_not_redact_every_word() -> None:

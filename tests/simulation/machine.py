@@ -47,6 +47,11 @@ class Machine:
         self.key = plan.key(name)
         self.lie = plan.lies.get(name)
         self.dice = Random(f"machine {plan.seed} {name}")
+        # The machine's own clock, which only the store's patience with peers goes by.
+        self._clock_starts, self._clock_rate = (
+            self.dice.uniform(-1e6, 1e6),
+            self.dice.uniform(0.9, 1.1),
+        )
         self.disk = SimDisk(self.dice)
         self.disk.hook = self._disk_changes
         self.store = SimStore(name, net, faults)
@@ -139,7 +144,7 @@ class Machine:
         """The real store of a node: its own blocks, then its peers'."""
 
         def clock() -> float:
-            return float(self._faults.time)
+            return self._clock_starts + self._clock_rate * self._faults.time
 
         return PeerStore(self.store, self.store.urls, self.store.fetch, clock=clock)
 

@@ -20,7 +20,7 @@ from tests.simulation.setting import BLOCK_SECONDS, BOND_DELAY, Plan, SetupLedge
 from ostrom.chain.contracts import Registry, Training
 from ostrom.errors import OstromError
 from ostrom.protocol import TaskState
-from ostrom.types import RoundSettled, RoundVoided
+from ostrom.types import Phase, PhaseStarted, RoundSettled, RoundVoided
 
 POLL_SECONDS = (3, 16)
 RESTART_SECONDS = (5, 60)
@@ -91,6 +91,9 @@ class Network:
         self.time = self.chain.head.header.time - GENESIS_TIME
         self._fee_blocks, self._fee, self._fee_low = 0, WEI, WEI
         self._storm_ends = self.chain.head.header.number + self.dice.randint(*STORM_BLOCKS)
+        self._storm_spares_last = self.dice.random() < 0.5
+        """Then the storm ends at the latest when the last round begins."""
+        self._began: dict[int, int] = {}
         self._calm_since: int | None = None
         self._round_began = self.chain.head.header.number
         self._over_since: int | None = None
@@ -217,7 +220,8 @@ class Network:
         """Faults that come with time: fees, losses, partitions; and the end of all of them."""
         number = self.chain.head.header.number
         over = self._over_since is not None and number - self._over_since > STORM_AFTER_END
-        if self.faults.on and (over or number >= self._storm_ends):
+        spared = self._storm_spares_last and self.plan.rounds in self._began
+        if self.faults.on and (over or spared or number >= self._storm_ends):
             self._calm()
         for name, machine in self.machines.items():
             if self.faults.strikes("partition", name):
@@ -273,6 +277,10 @@ class Network:
         for logged in self.chain.logs_of(self.chain.head, self.invariants.contracts):
             if isinstance(logged.event, RoundSettled | RoundVoided):
                 self._round_began = number
+            if isinstance(logged.event, RoundVoided):
+                self._excuse(logged.event.round)
+            if isinstance(logged.event, PhaseStarted) and logged.event.phase == Phase.COMMIT:
+                self._began[logged.event.round] = number
         if number > BLOCKS_MAX:
             raise Violation(f"no end after {number} blocks")
         if state.over:
@@ -284,6 +292,11 @@ class Network:
                 f"round {state.number} is in its {state.phase.name} phase after "
                 f"{number - self._round_began} blocks without faults"
             )
+
+    def _excuse(self, number: int) -> None:
+        """A round may come to nothing only where something went wrong in it."""
+        if self._calm_since is not None and self._began.get(number, 0) >= self._calm_since:
+            raise Violation(f"round {number} comes to nothing though nothing went wrong")
 
     def _patience(self) -> int:
         """Liars and what the storm left behind can make each phase wait for its deadline."""

@@ -7,13 +7,14 @@ simply run again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ostrom.chain.contracts import SignedJoin, SignedPermit
 from ostrom.chain.deployed import Deployed, read_deployed, write_deployed
 from ostrom.chain.deployment import Deployment, deploy
 from ostrom.chain.ledger import Call, Receipt
-from ostrom.chain.rpc import RpcLedger
+from ostrom.chain.rpc import RpcLedger, Unsettled
 from ostrom.chain.wallet import (
     Join,
     Key,
@@ -23,7 +24,7 @@ from ostrom.chain.wallet import (
     token_domain,
     training_domain,
 )
-from ostrom.errors import ContractError, InputError, LedgerError
+from ostrom.errors import InputError, LedgerError
 from ostrom.network.plan import DEPLOYMENT, HOME, TASK, Party, Plan
 from ostrom.network.processes import wait_until
 from ostrom.node.taskfile import PreparedTask, TaskFile
@@ -35,7 +36,7 @@ HOUR_SECONDS = 3_600
 BOND_DELAY_SECONDS = 24 * HOUR_SECONDS
 JOINS_MAX = 50
 TRANSFER_GAS = 21_000
-RECEIPT_SECONDS_MAX = 60.0
+OFFERS_MAX, OFFER_SECONDS = 20, 3.0
 REFUSALS_MAX = 4
 REFUSED_SECONDS = 4.0
 
@@ -50,7 +51,7 @@ Give = Callable[[Address], None]
 
 
 class PatientLedger(RpcLedger):
-    """A ledger that asks again when a contract refuses.
+    """A ledger that asks again when something is refused.
 
     Where blocks are reorganised, or the next URL answers from a block behind, what was done a
     moment ago is missing for a moment.
@@ -61,10 +62,17 @@ class PatientLedger(RpcLedger):
         for _ in range(REFUSALS_MAX - 1):
             try:
                 return super().send(call, key)
-            except ContractError:
-                later = self.block_number + 2
-                wait_until(lambda: self.block_number >= later, REFUSED_SECONDS)  # noqa: B023
+            except Unsettled:
+                raise
+            except LedgerError:
+                let_blocks_pass(self)
         return super().send(call, key)
+
+
+def let_blocks_pass(ledger: RpcLedger) -> None:
+    """Wait for two blocks, or for some seconds where none come."""
+    later = ledger.block_number + 2
+    wait_until(lambda: ledger.block_number >= later, REFUSED_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -153,13 +161,21 @@ class Launcher:
             if fees.legacy
             else {"maxFeePerGas": fees.most, "maxPriorityFeePerGas": fees.tip}
         )
+        raws = []
         for account, amount in amounts.items():
             fields = {"chainId": client.chain_id, "nonce": nonce, "gas": TRANSFER_GAS, "data": b""}
-            raw = sponsor.sign_transaction(fields | {"to": account, "value": amount} | price)
-            client.submit(raw)
+            raws.append(sponsor.sign_transaction(fields | {"to": account, "value": amount} | price))
             nonce += 1
-        if not wait_until(lambda: client.nonce(sponsor.address) >= nonce, RECEIPT_SECONDS_MAX):
-            raise LedgerError("no block holds the coins for the nodes: run the command again")
+        for _ in range(OFFERS_MAX):
+            # Again and again: a reorganisation can lose what a block held already.
+            for raw in raws:
+                with suppress(LedgerError):
+                    client.submit(raw)
+            if wait_until(lambda: client.nonce(sponsor.address) >= nonce, OFFER_SECONDS):
+                let_blocks_pass(self.ledger)
+                if client.nonce(sponsor.address) >= nonce:
+                    return
+        raise LedgerError("no block holds the coins for the nodes: run the command again")
 
     def _deployed(self, sponsor: Key) -> Deployed:
         """The contracts, deployed if the folder does not say where they are."""

@@ -86,7 +86,10 @@ class LocalNetwork:
         """
         self.start_chain()
         give = self.chain.give if self.chain else None
-        launcher = Launcher(self.plan, PatientLedger(self.rpc), self.say, give)
+        # Each step stands on the one before: on a chain of others it must not vanish again.
+        confirmations = 0 if self.chain else min(1, self.plan.choices.confirmations)
+        ledger = PatientLedger(self.rpc, confirmations=confirmations)
+        launcher = Launcher(self.plan, ledger, self.say, give)
         try:
             self.launched = launcher.run()
         finally:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from ostrom.audit import AuditReport
 from ostrom.audit.remote import audit_chain
 from ostrom.chain.deployed import Deployed
 from ostrom.chain.rpc import RpcLedger
-from ostrom.errors import OstromError
+from ostrom.errors import LedgerError, OstromError
 from ostrom.evidence import read_document
 from ostrom.network.launch import Launched
 from ostrom.network.plan import Plan
@@ -101,15 +100,14 @@ def accuracy_of(plan: Plan, store: Store, state: TaskState) -> float | None:
 
 
 def all_paid(rpc: Sequence[str], deployed: Deployed, task_id: Digest) -> bool:
-    """True once all that was earned is claimed, and the rest of the pool is back."""
-    ledger = RpcLedger(rpc, chain_id=deployed.chain_id)
+    """True once all that was earned is claimed and the rest of the pool is back; False while the
+    chain does not say so."""
     try:
-        told = deployed.contracts.training.task(ledger, task_id)
-    finally:
-        ledger.close()
+        ledger = RpcLedger(rpc, chain_id=deployed.chain_id)
+        try:
+            told = deployed.contracts.training.task(ledger, task_id)
+        finally:
+            ledger.close()
+    except LedgerError:
+        return False
     return told.claimed == told.allocated and (told.refunded or told.pool == told.allocated)
-
-
-def audit_folder(plan: Plan) -> Path:
-    """What an audit has fetched; it can be deleted at any time."""
-    return plan.folder / AUDIT

@@ -339,7 +339,7 @@ class Assembly:
     def _salt(self, number: int) -> Digest:
         training = self.deployed.contracts.training.address
         salt = salts(self.key, self.deployed.chain_id, training, self.task_id)(number)
-        self._desk.secrets.protect(salt)
+        self._desk.secrets.protect(salt, lasting=False)
         return salt
 
     def _notice(self, agent: Agent) -> str:

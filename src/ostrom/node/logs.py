@@ -14,8 +14,10 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import IO, Literal
 from urllib.parse import urlsplit
 
@@ -39,6 +41,9 @@ LINE_CHARACTERS_MAX = 8_192
 SECRET_CHARACTERS_MIN = 6
 """Shorter secrets are not searched for: a passphrase of one letter would redact every word."""
 
+PASSING_MAX = 96
+"""Forms of secrets that do not last: three for each of the newest 32."""
+
 REDACTED = "[secret]"
 
 _NAMED = re.compile(
@@ -51,17 +56,42 @@ _USER = re.compile(r"(?i)\b(https?://)[^/\s@'\"]+@")
 
 
 class Secrets:
-    """What no line may show."""
+    """What no line may show. Threads may share it."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
+        self._passing: deque[str] = deque()
+        self._search: tuple[re.Pattern[str], Mapping[str, str]] | None = None
+        # Reentrant, since a signal's handler may log in the middle of a line.
+        self._lock = threading.RLock()
 
-    def protect(self, secret: str | bytes, shown: str = REDACTED) -> None:
-        """Replace that text, or these bytes in hexadecimal or as Python writes them, by `shown`."""
+    def protect(self, secret: str | bytes, shown: str = REDACTED, *, lasting: bool = True) -> None:
+        """Replace that text, or these bytes in hexadecimal or as Python writes them, by `shown`.
+
+        Of secrets that do not last, such as a round's salt, only the newest are kept.
+        """
         forms = (secret,) if isinstance(secret, str) else _forms(secret)
-        for form in forms:
-            if len(form) >= SECRET_CHARACTERS_MIN:
-                self._texts[form] = shown
+        with self._lock:
+            fresh = [one for one in forms if len(one) >= SECRET_CHARACTERS_MIN]
+            fresh = [one for one in fresh if one not in self._texts]
+            if not fresh:
+                return
+            self._texts.update(dict.fromkeys(fresh, shown))
+            self._search = None
+            if not lasting:
+                self._passing.extend(fresh)
+                while len(self._passing) > PASSING_MAX:
+                    self._texts.pop(self._passing.popleft(), None)
+
+    def _found(self) -> tuple[re.Pattern[str], Mapping[str, str]]:
+        """A pattern for all of them, made anew after a change, and what is shown instead."""
+        with self._lock:
+            if self._search is None:
+                # The longest first, since a secret may hold another one.
+                forms = sorted(self._texts, key=len, reverse=True)
+                pattern = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE)
+                self._search = pattern, {one.lower(): self._texts[one] for one in forms}
+            return self._search
 
     def protect_url(self, url: str) -> None:
         """Show an address as scheme, host and port: providers put access keys into the rest."""
@@ -79,9 +109,9 @@ class Secrets:
         >>> secrets.redact("0xAABBCCDD, salt=1234 and http://me:pw@host/")
         '0x[secret], salt=[secret] and http://[secret]@host/'
         """
-        for form in sorted(self._texts, key=len, reverse=True):
-            shown = self._texts[form].replace("\\", "\\\\")
-            text = re.sub(re.escape(form), shown, text, flags=re.I)
+        if self._texts:
+            pattern, shown = self._found()
+            text = pattern.sub(lambda found: shown.get(found[0].lower(), REDACTED), text)
         text = _NAMED.sub(rf"\1\2{REDACTED}", text)
         return _USER.sub(rf"\1{REDACTED}@", text)
 
@@ -117,8 +147,9 @@ class Lines(logging.Formatter):
         fields = {name: _plain(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info and record.exc_info[1] is not None:
             fault = record.exc_info[1]
-            fields.setdefault("error", f"{type(fault).__name__}: {fault}"[:LINE_CHARACTERS_MAX])
-        parts = {name: self._clean(str(value)) for name, value in fields.items()}
+            fields.setdefault("error", f"{type(fault).__name__}: {fault}")
+        most = VALUE_CHARACTERS_MAX
+        parts = {name: self._clean(str(value), most) for name, value in fields.items()}
         message = self._clean(record.getMessage())
         trace = self._trace(record)
         if self._as_json:
@@ -131,8 +162,9 @@ class Lines(logging.Formatter):
         indented = "".join(f"\n    {one}" for one in trace)
         return f"{_stamp(record)} {level}{message}{tail}{indented}"
 
-    def _clean(self, text: str) -> str:
-        one = self._secrets.redact(text[:LINE_CHARACTERS_MAX])
+    def _clean(self, text: str, most: int = LINE_CHARACTERS_MAX) -> str:
+        # Cut after the search: half a secret would not be found.
+        one = self._secrets.redact(text[: 4 * LINE_CHARACTERS_MAX])[:most]
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in one)
 
     def _trace(self, record: logging.LogRecord) -> list[str]:
@@ -143,13 +175,13 @@ class Lines(logging.Formatter):
 
 
 def _plain(record: logging.LogRecord, name: str) -> object:
-    """A field's value: an integer as it is, bytes in hexadecimal, all else as short text."""
+    """A field's value: an integer as it is, bytes in hexadecimal, all else as text."""
     value = getattr(record, name)
     if isinstance(value, int) and not hasattr(value, "name"):
         return value
     if isinstance(value, bytes):
-        return value.hex()[:VALUE_CHARACTERS_MAX]
-    return str(getattr(value, "name", value))[:VALUE_CHARACTERS_MAX]
+        return value.hex()
+    return str(getattr(value, "name", value))
 
 
 def _stamp(record: logging.LogRecord) -> str:
