@@ -34,6 +34,9 @@ from ostrom.training.threads import one_thread
 NO_TRUST = "distinct(cosine=0.9)|rms_clip(f=1)|mean(weights=equal)"
 """Whoever points the same way has one vote; the four longest votes are cut to the fifth."""
 
+MIXED = "distinct(cosine=0.9)|rms_clip(f=1)|nnm(f=1)|mean(weights=equal)"
+"""Where honest updates are alike, each is also mixed with its nearest neighbours."""
+
 FIXED = "distinct(cosine=0.9)|arc(f=1)|mean(weights=equal)"
 """Against the five fixed attacks: one vote for copies, the longest vote cut to the next."""
 
@@ -88,7 +91,8 @@ def cells(grid: str, seeds: Sequence[int]) -> Iterator[Cell]:
             gamma = 0.0 if grid == "byzfl0" else 0.33
             for attack in BYZFL_ATTACKS:
                 # Equal attackers count once, so that their number changes no byte.
-                yield Cell("byzfl", gamma, max(ATTACKERS), attack, NO_TRUST, seed)
+                rule = MIXED if gamma else NO_TRUST
+                yield Cell("byzfl", gamma, max(ATTACKERS), attack, rule, seed)
             for attackers in (4, 1, 3, 2):
                 for attack in BYZFL_ATTACKS:
                     yield Cell(

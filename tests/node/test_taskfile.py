@@ -178,9 +178,7 @@ def test_any_text_is_an_amount_or_one_line(text: str) -> None:
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(
-    "text", ["", ".", "1.2.3", "+1", " 1", "\u0661", "0x10", "1_000", "nan"]
-)
+@pytest.mark.parametrize("text", ["", ".", "1.2.3", "+1", " 1", "\u0661", "0x10", "1_000", "nan"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="an amount is a number of tokens"):
         units(text)

@@ -20,8 +20,11 @@ VARIABLE = "OSTROM_ANVIL"
 INSTALLED = Path("node_modules/.bin/anvil")
 CHAIN_ID = 31_337
 BLOCK_SECONDS = 1
-STATE_SECONDS = 5
+STATE_SECONDS = 15
 """A killed chain forgets at most that many seconds; the nodes send again what was lost."""
+
+STATES = 160
+"""States that are kept: nodes ask for those of the last 128 blocks when they start."""
 
 READY_SECONDS_MAX = 60.0
 COIN = 10**18
@@ -62,6 +65,7 @@ class Anvil:
         command = [anvil_binary(), "--host", LOOPBACK, "--port", str(port)]
         command += ["--chain-id", str(CHAIN_ID), "--state", str(state), "--silent"]
         command += ["--state-interval", str(STATE_SECONDS), "--preserve-historical-states"]
+        command += ["--prune-history", str(STATES)]
         folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://{LOOPBACK}:{port}"
         self.process = Process("chain", command, log=folder / "anvil.log")
