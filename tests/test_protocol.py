@@ -200,6 +200,17 @@ def test_a_round_pays_what_was_attested_and_never_more_than_its_budget(play: Any
     refuse(play, t.RoundSettled(play.id, 1, digest, 2, budget), "another sum")
 
 
+def test_a_round_settles_once_its_model_is_published(play: Any) -> None:
+    play.to_attest()
+    for validator in (VERA, VIKTOR, VINH):
+        play.tell(
+            t.Attested(play.id, 1, validator, result_digest(play.id, 1, result=RESULT), RESULT)
+        )
+    digest = result_digest(play.id, 1, result=RESULT)
+    early = t.RoundSettled(play.id, 1, digest, 2, RESULT.paid)
+    refuse(play, early, "settles before its model is out")
+
+
 def test_a_settled_round_takes_nothing_more(play: Any) -> None:
     settle_with(play.to_attest(), 7, VERA, VIKTOR, VINH)
     digest = result_digest(play.id, 1, result=RESULT)
@@ -483,7 +494,7 @@ def any_event(play: Any, data: Any) -> t.Event:
         t.ScoresCommitted(play.id, number, who, bytes(32)),
         t.ScoresRevealed(play.id, number, who, bytes(32)),
         t.Attested(play.id, number, who, digest, result),
-        t.RoundSettled(play.id, number, digest, version, result.paid),
+        t.RoundSettled(play.id, number, digest, head, result.paid),
         t.ModelPublished(play.id, version, head, number, bytes(32), bytes(32), bytes(32)),
         t.ModelRolledBack(play.id, small % 3, head),
         t.RoundVoided(play.id, number),
@@ -531,7 +542,7 @@ def move_on(play: Any) -> t.Event:
     if len(state.round.attestations) < 2:
         return t.RoundVoided(play.id, number)
     cast = next(iter(state.round.attestations.values()))
-    return t.RoundSettled(play.id, number, cast.digest, 0, cast.result.paid)
+    return t.RoundSettled(play.id, number, cast.digest, state.head, cast.result.paid)
 
 
 def assert_nothing_went_back(before: TaskState, after: TaskState) -> None:

@@ -69,12 +69,14 @@ def read_record(store: Store, digest: Digest) -> bytes:
     tree = cid_from_digest(digest, "dag-pb")
     try:
         data = read_document(store, digest)
-    except NotFound:
-        if not store.has(tree):
-            raise
-    else:
-        if data.startswith(b"{") or not store.has(tree):
-            return data
+    except NotFound as absent:
+        try:
+            # Only asking tells whether other nodes have it as a tree.
+            return store.get(tree, max_bytes=RECORD_BYTES_MAX)
+        except NotFound:
+            raise absent from None
+    if data.startswith(b"{") or not store.has(tree):
+        return data
     return store.get(tree, max_bytes=RECORD_BYTES_MAX)
 
 

@@ -318,6 +318,7 @@ def _(event: t.RoundSettled, state: TaskState) -> TaskState:
     _require(bool(agreed) and quorum, f"round {event.round} settles without a quorum")
     _require(event.paid == agreed[0].result.paid, f"round {event.round} pays another sum")
     _require(0 <= event.paid <= state.budget(), f"round {event.round} pays more than its budget")
+    _require(event.version == state.head, f"round {event.round} settles before its model is out")
     state = replace(state, allocated=state.allocated + event.paid)
     return _with_round(state, replace(here, settled=agreed[0].result))
 

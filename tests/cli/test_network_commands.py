@@ -498,3 +498,25 @@ def test_an_interrupted_command_says_what_may_be_mined_and_is_run_again(
         ledger.request("evm_mine")
         again = town.done("register", "--role", "trainer", who=alice)
         assert again["already"]
+
+
+def test_a_trainer_without_coins_joins_through_a_relay(
+    town: Town, vera: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostrom.cli.relayed.WAIT_SECONDS_MAX", 120)
+    task = town.task("relayed", vera, seats=1)
+    carrier, ruth = town.person("carrier"), town.person("ruth", tokens=10, coins=0)
+    join = ("join", "--task", task, "--role", "trainer")
+    assert "cannot pay for gas" in town.refused(*join, who=ruth)
+    assert "nobody else" in town.refused(
+        "join", "--task", task, "--role", "validator", "--relay", "http://127.0.0.1:1", who=vera
+    )
+    assert "cannot be reached" in town.refused(*join, "--relay", "http://127.0.0.1:1", who=ruth)
+    with town.relay(carrier, "relayed", tmp_path) as url:
+        ended = town.run(*join, "--relay", url, who=ruth)
+        assert ended.exit_code == 0, ended.output
+        assert ended.stdout == (
+            f"{ruth.address} has joined task {task} as trainer (a relay paid)\n"
+        )
+        assert town.state(task).members[ruth.address].stake == 10 * TOKEN
+        assert town.done(*join, "--relay", url, who=ruth)["already"]

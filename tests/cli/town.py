@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 from tests.chain.anvil import Anvil
 from typer.testing import CliRunner
@@ -29,6 +34,7 @@ from ostrom.types import Address, Update
 
 PASSPHRASE = "correct horse"
 COINS = 10**18
+START_SECONDS_MAX = 60
 HOUR = 3_600
 
 TASK = """\
@@ -189,6 +195,35 @@ class Town:
             call = call_of(act, self.deployed.contracts.training, bytes.fromhex(task))
             self.ledger.send(call, key)
 
+    @contextmanager
+    def relay(self, carrier: Person, name: str, folder: Path) -> Iterator[str]:
+        """The URL of a relay that runs as a process of its own and pays with the carrier's key."""
+        # Publishing once more, into the relay's own store, pays nothing.
+        file, store = self.folder / f"{name}.toml", folder / "relay" / "store"
+        publish = ("task", "create", "-f", file, "--store", store)
+        task = self.done(*publish, who=self.people["sponsor"])["task"]
+        # A node acts when there is a new block.
+        self.ledger.request("evm_setIntervalMining", 1)
+        words = ["--role", "relay", "--task", task, "--folder", str(folder / "relay")]
+        words += ["--listen", "127.0.0.1:0", "--confirmations", "0", "--poll-seconds", "0.2"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ostrom.cli", "node", *words],
+            env=os.environ | self.environment(OSTROM_KEYSTORE=str(carrier.keystore)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        address, until = folder / "relay" / "address", time.monotonic() + START_SECONDS_MAX
+        try:
+            while not (address.exists() and is_relay(address.read_text().strip())):
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            yield address.read_text().strip()
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS_MAX)
+            self.ledger.request("evm_setIntervalMining", 0)
+
 
 @contextmanager
 def found_town(folder: Path) -> Iterator[Town]:
@@ -198,3 +233,11 @@ def found_town(folder: Path) -> Iterator[Town]:
         sponsor = town.person("sponsor")
         town.done("deploy", "--bond-delay", 60, "--out", town.deployment, who=sponsor)
         yield town
+
+
+def is_relay(url: str) -> bool:
+    """True once the node there carries messages, which is a while after it listens."""
+    try:
+        return httpx.get(f"{url}/v1/status", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

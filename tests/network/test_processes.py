@@ -55,6 +55,15 @@ def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         Process("node", [str(tmp_path / "absent")], log=tmp_path / "log")
 
 
+def test_a_child_works_in_the_folder_that_it_is_given(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    program = "from pathlib import Path; Path('mine').touch()"
+    one = Process("one", [sys.executable, "-c", program], log=tmp_path / "log", folder=place)
+    assert wait_until(lambda: one.gone, 30)
+    assert (place / "mine").exists()
+
+
 def test_stopping_asks_and_waits(started: list[Process], tmp_path: Path) -> None:
     both = [run(started, tmp_path, PATIENT) for _ in range(2)]
     assert stop(both) == []

@@ -15,8 +15,8 @@ from ostrom.node.config import (
     LIST_MAX,
     NAMED_DATA,
     ConfigError,
-    NodeConfig,
     Listen,
+    NodeConfig,
     load_config,
 )
 

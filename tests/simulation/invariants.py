@@ -27,7 +27,7 @@ from ostrom.node.journal import Journal
 from ostrom.node.parts import evidence_digest
 from ostrom.node.relay.messages import CommitMessage, RevealMessage, decode_message
 from ostrom.protocol import TaskState, apply
-from ostrom.records import decode_record
+from ostrom.records import decode_record, record_balances
 from ostrom.registry import load_model
 from ostrom.settlement import STRIKES_MAX
 from ostrom.storage import cid_of, digest_of
@@ -291,10 +291,19 @@ class Invariants:
             if state.claimed.get(account, 0) != amount:
                 name = self._setting.accounts[account]
                 raise Violation(f"{name} was promised {amount}, got {state.claimed.get(account)}")
-        for account, strikes in record.strikes.items():
-            if state.members[account].strikes != min(strikes, STRIKES_MAX):
-                name = self._setting.accounts[account]
-                raise Violation(f"{name} has {strikes} strikes, of which nobody told the chain")
+
+    def unpunished(self) -> list[str]:
+        """Whose strikes stand in the last record and not on the chain yet."""
+        state = self.state
+        settled = [r.settled for r in state.rounds.values() if r.settled]
+        record = self._anywhere(settled[-1].record) if settled else None
+        if record is None:
+            return []
+        return [
+            self._setting.accounts[account]
+            for account, strikes in record_balances(decode_record(record)).strikes.items()
+            if state.members[account].strikes != min(strikes, STRIKES_MAX)
+        ]
 
 
 def _here(blocks: Iterable[Any], digest: Digest) -> bool:

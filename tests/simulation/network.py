@@ -311,12 +311,16 @@ class Network:
             return False
         paid = state.claimed_total == state.allocated
         rest = state.refunded or state.rules.pool == state.allocated
-        if paid and rest and self._calm_since is not None:
+        if self._calm_since is None:
+            return False
+        if paid and rest and not self.invariants.unpunished():
             return True
-        since = max(self._over_since, self._calm_since or number)
-        if self._calm_since is not None and number - since > GOODBYE_BLOCKS:
+        if number - max(self._over_since, self._calm_since) > GOODBYE_BLOCKS:
             left = state.allocated - state.claimed_total
-            raise Violation(f"{left} tokens unclaimed, refunded {state.refunded}, after the end")
+            raise Violation(
+                f"after the end {left} tokens stay unclaimed, {state.refunded} went back, "
+                f"and nobody punished {self.invariants.unpunished()}"
+            )
         return False
 
     def _everybody_leaves(self) -> None:

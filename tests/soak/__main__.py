@@ -1,6 +1,6 @@
 """`make soak`: what takes hours. Each part prints its counts; 1 if something does not hold.
 
-python -m tests.soak [simulation] [kills] [steady] [--seed N] ...
+python -m tests.soak [simulation] [kills] [steady] [clique] [--seed N] ...
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak import kills, steady
+from tests.soak import clique, kills, steady
 
-PARTS = ("simulation", "kills", "steady")
+PARTS = ("simulation", "kills", "steady", "clique")
 
 
 def main() -> int:
@@ -42,6 +42,8 @@ def _run(part: str, chosen: argparse.Namespace) -> bool:
         folder = chosen.folder or Path(temporary)
         if part == "steady":
             faults = steady.run(chosen.seed, folder / "steady", minutes=chosen.minutes, rounds=500)
+        elif part == "clique":
+            faults = clique.run(chosen.seed, folder / "clique")
         else:
             faults = _kills(chosen, folder)
     print(*faults, sep="\n")

@@ -7,13 +7,19 @@ One class per contract, named and spelled like it; what each function does and r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ostrom.chain.client import Block, ChainClient
 from ostrom.chain.ledger import Call, Ledger
 from ostrom.chain.wallet import Join, Register, Signature
 from ostrom.types import Address, Digest, Opening, Phase, Result, Role, TaskParams
+
+ATTEST_GAS = 300_000
+"""More than the attestation takes that reaches the quorum and settles the round."""
+
+JOIN_GAS = 400_000
+"""More than a join by signature with a permit takes; a batch catches what its joins run out of."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +291,8 @@ class Training(Contract):
 
     def join_batch(self, task_id: Digest, signed: Sequence[SignedJoin]) -> Call:
         """Relay joins; refused ones are skipped with an event."""
-        return self._call("joinBatch", task_id, signed)
+        call = self._call("joinBatch", task_id, signed)
+        return replace(call, gas=JOIN_GAS * len(signed))
 
     def leave(self, task_id: Digest) -> Call:
         """Leave and begin to unbond the stake."""
@@ -323,7 +330,7 @@ class Training(Contract):
 
     def attest(self, task_id: Digest, round: int, *, result: Result) -> Call:
         """Attest to a result."""
-        return self._call("attest", task_id, round, result)
+        return replace(self._call("attest", task_id, round, result), gas=ATTEST_GAS)
 
     def claim(
         self, task_id: Digest, account: Address, *, cumulative: int, proof: Sequence[Digest]

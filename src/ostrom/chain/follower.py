@@ -20,6 +20,9 @@ from ostrom.types import Digest, Logged
 KEPT = 96
 """Deeper than any chain reorganises, and not deeper than the states that its nodes keep (128)."""
 
+NEAR = 16
+"""Blocks below the confirmed one with which a follower begins to read one by one."""
+
 SPAN = 2_000
 """Blocks in one request for old events."""
 
@@ -96,22 +99,26 @@ class Follower:
         return any(mine == block for mine, _ in self._line)
 
     def _go_on(self, head: Block) -> None:
-        """Read the blocks between what is known and `head`."""
+        """Read the blocks between what is known and `head`, and compare what they say."""
         if not self._line:
-            self._begin(head)
+            self._line.append(self._begin(head))
         known, state = self._line[-1]
+        read: list[tuple[Block, TaskState]] = []
         for number in range(known.number + 1, head.number + 1):
             block = head if number == head.number else self._chain.block(number)
             if block is None or block.parent != known.hash:
                 raise LedgerError(f"block {number} does not follow the one before it: look again")
             state = self._applied(state, self._chain.logs_of(block))
-            self._check(state, block)
-            self._line.append((block, state))
+            read.append((block, state))
             known = block
+        if read:
+            self._check(state, known)
+            self._line += read
 
-    def _begin(self, head: Block) -> None:
-        """Read the old blocks by range, up to where blocks may still vanish."""
-        last = max(min(self._first, head.number), head.number - self._kept)
+    def _begin(self, head: Block) -> tuple[Block, TaskState]:
+        """Read the old blocks by range, up to a few below where blocks may still vanish."""
+        near = min(self._kept, self._confirmations + NEAR)
+        last = max(min(self._first, head.number), head.number - near)
         state = TaskState(task_id=self._task_id)
         for first in range(self._first, last + 1, SPAN):
             logs = self._chain.logs(first, min(first + SPAN - 1, last))
@@ -120,18 +127,18 @@ class Follower:
         if block is None:
             raise LedgerError(f"the chain has no block {last}: look again")
         self._check(state, block)
-        self._line.append((block, state))
+        return block, state
 
     def _applied(self, state: TaskState, logs: list[Logged]) -> TaskState:
         try:
             return replay(state, logs)
         except ProtocolError as error:
+            # What was left out may be long ago: read everything again.
+            self._line.clear()
             raise LedgerError(f"the chain's events contradict each other: {error}") from None
 
     def _check(self, state: TaskState, block: Block) -> None:
         """Compare what the events add up to with what the contract says after that block."""
-        if state.params is None:
-            return
         told = self._training.task_at(self._chain, self._task_id, block=block)
         here = state.round
         gone = sum(m.left or m.expelled for m in state.members.values())
@@ -153,6 +160,7 @@ class Follower:
         )
         missing = any(mine != theirs for mine, theirs in equal)
         if missing or any(len(mine) + gone < theirs for mine, theirs in enough):
+            self._line.clear()
             raise LedgerError(f"events are missing up to block {block.number}: look again")
 
     def _confirmed(self, newest: Block) -> tuple[Block, TaskState]:

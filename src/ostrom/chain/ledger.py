@@ -19,7 +19,9 @@ NOWHERE = Address("")
 class Call:
     """One call of a contract's function, by name. `value` is in wei.
 
-    A `function` of "constructor" at no address deploys the contract.
+    A `function` of "constructor" at no address deploys the contract. `gas` is what it needs at
+    least, whatever an estimate says: a function that catches the failures of inner calls succeeds
+    with less.
     """
 
     contract: str
@@ -27,6 +29,7 @@ class Call:
     function: str
     args: tuple[object, ...] = ()
     value: int = 0
+    gas: int = 0
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class RpcLedger:
 
     def _flight(self, call: Call, calldata: bytes, key: Key) -> _Flight:
         """The signed transaction of a call that the contract does not refuse now."""
-        gas = self.client.estimate(call, key.address)
+        gas = max(self.client.estimate(call, key.address), call.gas)
         fields: dict[str, object] = {
             "chainId": self.chain_id,
             "nonce": self.client.nonce(key.address, pending=True),

@@ -21,6 +21,7 @@ from ostrom.cli.console import (
     show_json,
     show_table,
 )
+from ostrom.cli.node import need_extra
 from ostrom.errors import InputError
 from ostrom.report.words import money, percent
 
@@ -86,7 +87,7 @@ def up(
     given = {name: value for name, value in locals().items() if value is not None}
     choices = {name: given[name] for name in given if name not in ("folder", "as_json")}
     with clean_exit():
-        _need_extra()
+        need_extra()
         outcome = _run(folder, choices)
         if as_json:
             show_json(outcome.document())
@@ -117,7 +118,7 @@ def status(folder: Dir = FOLDER, as_json: AsJson = False) -> None:
 
     with clean_exit():
         plan, noted = read_plan(folder), read_running(folder)
-        _need_extra()
+        need_extra()
         views = [] if noted is None else noted_views(plan, noted)
         if as_json:
             show_json({view.party.name: {"url": view.url, **view.status} for view in views})
@@ -126,17 +127,6 @@ def status(folder: Dir = FOLDER, as_json: AsJson = False) -> None:
         if noted is None or not noted.alive:
             say(f"ostrom: the network in {folder} does not run: ostrom network up --dir {folder}")
             raise typer.Exit(FAILED)
-
-
-def _need_extra() -> None:
-    """Say what to install where the libraries of nodes are missing.
-
-    Raises:
-        InputError: one is.
-    """
-    from ostrom.cli.node import _need_extra
-
-    _need_extra()
 
 
 def _run(folder: Path, choices: Mapping[str, Any]) -> Outcome:

@@ -119,14 +119,14 @@ def _run(file: Path | None, given: Mapping[str, Any]) -> int:
         for line in error.lines:
             say(f"ostrom: {line}")
         return USAGE
-    _need_extra()
+    need_extra()
     from ostrom.node.assembly import Assembly
     from ostrom.node.service import run
 
     return int(run(config, lambda: passphrase(config.passphrase_file, config.keystore), Assembly))
 
 
-def _need_extra() -> None:
+def need_extra() -> None:
     """Say what to install where the libraries of nodes are missing.
 
     Raises:
@@ -152,7 +152,7 @@ def status(
 ) -> None:
     """Ask a node how it is; exit 0 only if it is well."""
     with clean_exit():
-        _need_extra()
+        need_extra()
         found = _fetch(url.rstrip("/"))
         if as_json:
             show_json(found)

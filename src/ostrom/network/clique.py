@@ -24,6 +24,7 @@ from ostrom.errors import InputError, LedgerError
 from ostrom.network.processes import LOOPBACK, Process, free_ports, stop, wait_until
 from ostrom.types import Address, Digest
 
+VARIABLE = "OSTROM_ETHEREUMJS"
 CLIENT = Path("node_modules/@ethereumjs/client")
 SEALER = Path(__file__).with_name("sealer.mjs")
 PACKAGE = "@ethereumjs/client@0.10.5"
@@ -33,6 +34,21 @@ TIP_WEI_MIN = 10**8
 """A client passes a transaction on to its peers only with this tip."""
 
 READY_SECONDS_MAX = 90.0
+
+
+def client_folder() -> Path:
+    """Where the client is: `OSTROM_ETHEREUMJS`, else `node_modules` here.
+
+    Raises:
+        InputError: it is not there; the line says how to get it.
+    """
+    client = Path(os.environ.get(VARIABLE) or CLIENT).resolve()
+    if not (client / "package.json").is_file():
+        raise InputError(
+            f"there is no EthereumJS in {client}: run `npm install {PACKAGE}` here, or name its "
+            f"folder in {VARIABLE}"
+        )
+    return client
 
 
 @dataclass(frozen=True)
@@ -163,8 +179,12 @@ class Clique:
             LedgerError: it does not answer in time.
         """
         known = [one.enode for one in self.sealers if one.enode and one is not sealer]
+        # It writes into its working directory: that is its own folder.
         sealer.process = Process(
-            sealer.name, self._command(sealer, known), log=sealer.folder / "output.log"
+            sealer.name,
+            self._command(sealer, known),
+            log=sealer.folder / "output.log",
+            folder=sealer.folder,
         )
 
         def answers() -> bool:
@@ -176,25 +196,23 @@ class Clique:
         sealer.enode = _enode(sealer)
 
     def _command(self, sealer: Sealer, known: list[str]) -> list[str]:
-        client = Path(os.environ.get("OSTROM_ETHEREUMJS", CLIENT))
-        if not client.is_dir():
-            raise InputError(f"there is no {client}: run `npm install {PACKAGE}`")
+        folder = sealer.folder.resolve()
         options = {
-            "gethGenesis": self.folder / "ostrom.json",
-            "dataDir": sealer.folder / "data",
-            "unlock": sealer.folder / "key",
+            "gethGenesis": self.folder.resolve() / "ostrom.json",
+            "dataDir": folder / "data",
+            "unlock": folder / "key",
             "rpcAddr": LOOPBACK,
             "rpcPort": sealer.rpc_port,
             "extIP": LOOPBACK,
             "port": sealer.peer_port,
             "minPeers": 1,
-            "logFile": "false",
+            "logFile": folder / "client.log",
             "logLevel": "info",
         }
-        flags = ["--rpc", "--mine", "--discDns=false", "--isSingleNode"]
+        flags = ["--rpc", "--mine", "--discDns=false", "--isSingleNode", "--logRotate=false"]
         flags += ["--bootnodes", ",".join(known)] if known else []
         named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        return ["node", str(SEALER), str(client), *named, *flags]
+        return ["node", str(SEALER), str(client_folder()), *named, *flags]
 
     def common_height(self) -> int:
         """The height up to which all that run hold the same block; -1 if one does not answer."""

@@ -51,8 +51,9 @@ class Process:
         *,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """Start `command`, in this process's environment unless another one is given.
+        """Start `command`, in this process's environment and folder unless others are given.
 
         Raises:
             InputError: there is no such program, or the log cannot be written.
@@ -67,6 +68,7 @@ class Process:
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     env=None if environment is None else dict(environment),
+                    cwd=folder,
                     start_new_session=True,
                 )
         except OSError as error:

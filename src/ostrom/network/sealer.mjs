@@ -1,14 +1,23 @@
 // Starts an EthereumJS client as one of several validators of a private Clique chain:
 //   node sealer.mjs FOLDER-OF-THE-CLIENT [its options]
-// Blocks, transactions, consensus and JSON-RPC are the client's own. What is changed, and why:
-// - it listens on every network interface; here on loopback only;
-// - it sends a new block to the square root of its peers, and drops one that is no child of its
-//   own head, so three validators fall apart; here everybody gets it, who is behind gets the rest,
-//   and the chain of the highest total difficulty wins, as EIP-225 says;
-// - it seals on, and reorganises, a head whose state it is still computing; here both wait;
-// - it cannot run a contract under Clique, since nobody tells its EVM how to find a block's signer,
-//   nor estimate gas or seal a transaction, since it does so in a block that is not signed yet;
-// - it holds "has signed recently" against its own head's ancestors, also for another branch.
+// It is EthereumJS for tests, not as it is sold: 0.10.5 runs no contract under Clique and seals no
+// block that holds a transaction, and three of them do not stay together. Replaced, in this process:
+// - `net.Server.listen`, `dgram.Socket.bind`: they listened everywhere; here on loopback only;
+// - `EVM.runInterpreter`: it refuses to run under Clique unless told how to find a block's signer,
+//   which nobody does; here it is told;
+// - `BlockBuilder.addTransaction`: it asks who signed a block that is not signed yet, and so drops
+//   every transaction; here the draft is signed first;
+// - `Eth.estimateGas`: fails for the same reason; here a call's gas and the rules' fixed costs;
+// - `CliqueConsensus.validateConsensus`: it holds "has signed recently" against its own head's
+//   ancestors, also for another branch. There it is weaker here: the signer must be one, and must
+//   not have signed the parent, which is EIP-225's rule for three signers and too little for more;
+// - `FullSynchronizer.syncWithPeer`, `handleNewBlock`, `open`: blocks went to the square root of
+//   the peers, and what is no child of the own head was fetched, or dropped. Here everybody gets
+//   them as NewBlock messages, who is behind is sent the rest, and nothing is fetched;
+// - `Miner.assembleBlock`: it sealed on a head whose state was still being computed; here it waits,
+//   and so does a block that comes in.
+// The client's own are: blocks, transactions, their pool and checks, seals and turns, total
+// difficulty, the EVM's instructions, states, devp2p, and all other JSON-RPC.
 import dgram from "node:dgram"
 import net from "node:net"
 import { createRequire } from "node:module"

@@ -64,6 +64,7 @@ class Agent:
             "sent": counts.sent,
             "landed": counts.landed,
             "failed": counts.failed,
+            "again": counts.again,
             "raised": counts.raised,
             "gas": counts.gas,
             "reorganised": self.reorganised,

@@ -23,6 +23,9 @@ from ostrom.types import Digest
 PATIENCE = 4
 """Blocks after which a transaction that no block took is offered with higher fees."""
 
+ROOM = 80_000
+"""Gas beyond the estimate: an act may turn out to be the one that closes its phase."""
+
 LOST = 16
 """Blocks after which a transaction whose nonce another one took is forgotten."""
 
@@ -149,7 +152,7 @@ class Outbox:
         refused = []
         for act, call in acts.items():
             try:
-                gas = self.chain.estimate(call, self.key.address)
+                gas = max(self.chain.estimate(call, self.key.address), call.gas)
             except ContractError as refusal:
                 refused.append(refusal)
                 continue
@@ -167,7 +170,7 @@ class Outbox:
         fields: dict[str, object] = {
             "chainId": self.chain.chain_id,
             "nonce": nonce,
-            "gas": min(gas + gas // 4, head.gas_limit),
+            "gas": min(gas + gas // 4 + ROOM, head.gas_limit),
             "to": call.address,
             "value": call.value,
             "data": encode_call(call),

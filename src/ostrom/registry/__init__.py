@@ -14,6 +14,8 @@ from ostrom.tensors import chunk_root, decode_tensors
 from ostrom.types import Cid, Digest, IntVector, ModelPublished
 
 TENSORS_PER_MODEL_MAX = 8
+BLOCK_BYTES_MAX = 1 << 20
+"""A longer file is a tree."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,23 @@ def tensor_cid(store: Store, digest: Digest) -> Cid:
     tree's root block as content of its own, or a raw block as a root: the name of a tree is right
     if the store can open it as one, since no tensor file reads as a root block.
     """
-    tree = cid_from_digest(digest, "dag-pb")
+    tree, raw = cid_from_digest(digest, "dag-pb"), cid_from_digest(digest, "raw")
+    if store.has(raw) and _reads_as_tensors(store, raw):
+        return raw
     try:
         store.stream(tree)
     except StoreError:
-        return cid_from_digest(digest, "raw")
+        return raw
     return tree
+
+
+def _reads_as_tensors(store: Store, raw: Cid) -> bool:
+    """True if that block is a whole tensor file; then no other node need be asked for a tree."""
+    try:
+        decode_tensors(store.get(raw, max_bytes=BLOCK_BYTES_MAX), expect=None)
+    except (StoreError, TensorError):
+        return False
+    return True
 
 
 def load_model(store: Store, published: ModelPublished, spec: Spec) -> dict[str, IntVector]:
