@@ -1,13 +1,14 @@
 // Starts an EthereumJS client as one of several validators of a private Clique chain:
 //   node sealer.mjs FOLDER-OF-THE-CLIENT [its options]
-// It is EthereumJS for tests, not as it is sold: 0.10.5 runs no contract under Clique and seals no
-// block that holds a transaction, and three of them do not stay together. Replaced, in this process:
+// It is for tests, and not the stock client: 0.10.5 runs no contract under Clique, seals no block
+// that holds a transaction, and three of them do not stay together. Replaced, in this process:
 // - `net.Server.listen`, `dgram.Socket.bind`: they listened everywhere; here on loopback only;
 // - `EVM.runInterpreter`: it refuses to run under Clique unless told how to find a block's signer,
 //   which nobody does; here it is told;
 // - `BlockBuilder.addTransaction`: it asks who signed a block that is not signed yet, and so drops
 //   every transaction; here the draft is signed first;
-// - `Eth.estimateGas`: fails for the same reason; here a call's gas and the rules' fixed costs;
+// - `Eth.estimateGas`: it runs in an unsigned block, which Clique refuses; here it is what the call
+//   takes in the head's state, and the rules' fixed costs;
 // - `CliqueConsensus.validateConsensus`: it holds "has signed recently" against its own head's
 //   ancestors, also for another branch. There it is weaker here: the signer must be one, and must
 //   not have signed the parent, which is EIP-225's rule for three signers and too little for more;
