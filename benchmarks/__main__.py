@@ -17,6 +17,7 @@ from benchmarks import (
     executors,
     footprint,
     kernels,
+    network,
     paper,
     skew,
 )
@@ -43,6 +44,7 @@ LONG: dict[str, Benchmark] = {
     "compressions": compression.measure_grid,
     "language": compression.measure_language,
     "scale": cohort.measure_scale,
+    "network": network.measure,
     "skew_one": skew.measure_one_class,
     "skew_two": skew.measure_two_classes,
     "skew_ridge": skew.measure_ridge,
