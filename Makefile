@@ -45,7 +45,7 @@ gas: node_modules/.installed
 	npm run gas --silent
 
 # Hours: 10,000 simulated networks, kills and reorganisations of real processes, half an hour of rounds.
-soak: $(VENV)/.dev node_modules/.installed
+soak: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed
 	$(BIN)/python -m tests.soak
 
 bench: $(VENV)/.dev node_modules/.installed
