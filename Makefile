@@ -12,8 +12,9 @@ demo: $(VENV)/.installed node_modules/.installed
 test: lint
 	$(MAKE) --no-print-directory --output-sync=target -j 2 contracts-test python-test
 
+# Four at a time on two cores: many tests wait for a chain or another process.
 python-test: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
 
 lint: $(VENV)/.dev node_modules/.installed
 	$(BIN)/ruff check .
