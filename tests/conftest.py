@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,10 @@ from ostrom.spec import Spec, example
 from ostrom.storage import MemoryStore, cid_of, digest_of
 from ostrom.tensors import chunk_root, encode_tensors
 from ostrom.types import Address, Phase, Role
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A job in the background of a shell ignores Ctrl-C, and so would every process that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LENGTH = 5
 SALT = bytes(31) + b"s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import subprocess
@@ -35,6 +36,13 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def read(terminal: int) -> bytes:
+    """What comes next; a failure if nothing comes for a minute."""
+    ready, _, _ = select.select([terminal], [], [], 60)
+    assert ready, "the command says nothing and does not end"
+    return os.read(terminal, 1_024)
+
+
 def typed(answers: list[str], *words: str) -> tuple[int, str]:
     """Run the command in a terminal and answer its prompts; how it ended and what it showed."""
     main, terminal = pty.openpty()
@@ -47,14 +55,14 @@ def typed(answers: list[str], *words: str) -> tuple[int, str]:
     try:
         for answer in answers:
             while not shown.endswith(b": "):
-                shown += os.read(main, 1_024)
+                shown += read(main)
             if answer == INTERRUPT:
                 command.send_signal(signal.SIGINT)
                 continue
             os.write(main, answer.encode())
             shown += b"\n"
         while True:
-            part = os.read(main, 1_024)
+            part = read(main)
             if not part:
                 break
             shown += part
