@@ -23,7 +23,7 @@ from ostrom.tensors import chunk_root, encode_tensors
 from ostrom.types import Address, Phase, Role
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # A job in the background of a shell ignores Ctrl-C, and so would every process that tests start.
+    # A job in the background of a shell ignores Ctrl-C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LENGTH = 5
