@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test python-test lint contracts contracts-test gas bench soak audit-contracts coverage clean
+.PHONY: demo test python-test lint contracts contracts-test gas bench simulation soak audit-contracts coverage clean
 
 demo: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ostrom demo
@@ -44,6 +44,10 @@ coverage: node_modules/.installed
 
 gas: node_modules/.installed
 	npm run gas --silent
+
+# 500 networks under faults, on the real contracts: about four minutes.
+simulation: $(VENV)/.dev
+	$(BIN)/python -m tests.simulation --seeds 0:500 --jobs 2
 
 # Hours: 10,000 simulated networks, kills and reorganisations of real processes, half an hour of rounds.
 soak: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed

@@ -158,7 +158,9 @@ class Follower:
             (here.score_reveals, told.score_reveals),
             (here.attestations, told.attestations),
         )
+        # A task is created together with its first model.
         missing = any(mine != theirs for mine, theirs in equal)
+        missing = missing or (state.params is not None and not state.versions)
         if missing or any(len(mine) + gone < theirs for mine, theirs in enough):
             self._line.clear()
             raise LedgerError(f"events are missing up to block {block.number}: look again")
