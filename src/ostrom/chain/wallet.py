@@ -105,17 +105,6 @@ class Key:
         data = self._private.sign_recoverable(digest, hasher=None)
         return Signature(data[:32], data[32:64], data[64])
 
-    def secret(self, label: str) -> Digest:
-        """32 bytes that only this key's holder can make, the same for one label each time.
-
-        They hash the key's deterministic signature of the label (RFC 6979), which no transaction
-        and no typed message can be: those begin otherwise.
-
-        >>> simulation_key(0, "alice").secret("a") == simulation_key(0, "alice").secret("a")
-        True
-        """
-        return keccak(self.sign(keccak(f"ostrom secret: {label}".encode())).data)
-
     def sign_transaction(self, fields: Mapping[str, object]) -> bytes:
         """The raw bytes of a transaction, its fields named as in JSON-RPC.
 

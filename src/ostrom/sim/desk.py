@@ -23,12 +23,10 @@ from ostrom.node import (
     Reveal,
     RevealScores,
 )
+from ostrom.node.relay.timing import BATCH_MAX
 from ostrom.node.transactions import call_of
 from ostrom.protocol import TaskState
 from ostrom.types import Address, Digest, Phase
-
-BATCH_MAX = 500
-"""Commits or reveals in one transaction: about six million gas."""
 
 Batch = tuple[Action, ...]
 
