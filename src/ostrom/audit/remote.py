@@ -36,29 +36,36 @@ def audit_chain(ledger: Ledger, deployed: Deployed, task_id: Digest, store: Stor
     contracts = deployed.contracts
     contracts.watch(ledger)
     findings.note("contracts", True, "the code on the chain is the code that this version ships")
-    log, told, head = _read(ledger, deployed, task_id)
+    log, told, held, head = _read(ledger, deployed, task_id)
     report = audit_task(log, store, task_id)
     findings.note("head", True, f"{len(log)} events up to block {head}")
     if report.passed:
         state = replay(TaskState(task_id=task_id), log)
         _check_told(state, told, findings)
-        held = contracts.token.balance_of(ledger, contracts.training.address)
         owed = state.rules.pool - sum(state.claimed.values()) - state.refunded
         findings.note("balance", held >= owed, f"the contract holds {held} and owes {owed}")
     first, rest = findings.lines[:2], findings.lines[2:]
     return AuditReport(task_id.hex(), report.rounds_settled, (*first, *report.lines, *rest))
 
 
-def _read(ledger: Ledger, deployed: Deployed, task_id: Digest) -> tuple[list[Logged], Told, int]:
-    """The task's events and what the contract says of it, both of one head."""
-    training = deployed.contracts.training
+def _read(
+    ledger: Ledger, deployed: Deployed, task_id: Digest
+) -> tuple[list[Logged], Told, int, int]:
+    """The task's events, what the contract says of it and what it holds, all of one state.
+
+    Money leaves while an audit reads: what the contract holds later would not fit these events.
+    """
+    training, token = deployed.contracts.training, deployed.contracts.token
     for _ in range(HEADS_MAX):
         head = ledger.block_number
         log = ledger.events(deployed.block, head)
         told = training.task(ledger, task_id)
-        if ledger.block_number == head or _agrees(log, told, task_id):
+        held = token.balance_of(ledger, training.address)
+        if ledger.block_number == head:
             break
-    return log, told, head
+        if training.task(ledger, task_id) == told and _agrees(log, told, task_id):
+            break
+    return log, told, held, head
 
 
 def _agrees(log: list[Logged], told: Told, task_id: Digest) -> bool:
