@@ -49,7 +49,8 @@ gas: node_modules/.installed
 simulation: $(VENV)/.dev
 	$(BIN)/python -m tests.simulation --seeds 0:500 --jobs 2
 
-# Hours: 10,000 simulated networks, kills and reorganisations of real processes, half an hour of rounds.
+# Hours: 10,000 simulated networks; real processes killed, cut off and reorganised; every write of a
+# node failing once; half an hour of rounds.
 soak: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed
 	$(BIN)/python -m tests.soak
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,13 @@ from tests.cli.town import HOUR, PASSPHRASE, Person, Town, found_town
 from tests.storage.conftest import running
 from tests.storage.rpc import Rpc
 
+from ostrom.chain.registered import Registrations
 from ostrom.chain.rpc import RpcLedger
 from ostrom.codec import decode_document
 from ostrom.node.taskfile import TaskFile
 from ostrom.spec import Spec
+from ostrom.storage import DirectoryStore
+from ostrom.storage.contacts import Contact
 from ostrom.storage.gateway import gateway
 from ostrom.storage.kubo import KuboStore
 
@@ -432,6 +435,47 @@ def test_roles_add_up(town: Town) -> None:
     assert int(registry.roles_of(town.ledger, frank.address)) == 7
     again = town.run("register", "--role", "trainer", who=frank)
     assert again.stdout == f"{frank.address} has already registered as trainer (nothing was sent)\n"
+
+
+def test_an_account_says_where_its_node_is(town: Town, tmp_path: Path) -> None:
+    ruth, store = town.person("ruth"), tmp_path / "contacts"
+    first = Contact.of(["http://127.0.0.1:8550"])
+    url = ("--url", "http://127.0.0.1:8550/", "--store", str(store))
+    made = town.done("register", "--role", "trainer", *url, who=ruth)
+    assert (made["urls"], made["contact"]) == (["http://127.0.0.1:8550"], first.cid)
+    assert registered(town)[ruth.address] == first.digest
+    document = DirectoryStore(store, read_only=True).get(first.cid, max_bytes=1_000)
+    assert Contact.decode(document) == first
+    assert town.done("register", "--role", "trainer", *url, who=ruth)["already"]
+    town.done("register", "--role", "validator", who=ruth)
+    assert registered(town)[ruth.address] == first.digest, "another role leaves it as it is"
+    two = ("--url", "https://ruth.example", "--url", "http://127.0.0.1:8551")
+    town.done("register", "--role", "validator", *two, who=ruth)
+    second = Contact.of(["https://ruth.example", "http://127.0.0.1:8551"])
+    assert registered(town)[ruth.address] == second.digest
+
+
+def registered(town: Town) -> Mapping[str, bytes]:
+    """The digests that the Registry's events name."""
+    at = town.deployed
+    found = Registrations(at.contracts.registry.address, at.block)
+    return found.read(town.ledger, town.ledger.block_number)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--url", "http://2130706433/"), "cannot use the address 'http://2130706433/'"),
+        (("--url", "http://a.example", "--url", "http://a.example/"), "names each address once"),
+        (("--store", "there"), "--store is for the contact that --url makes: give --url"),
+    ],
+)
+def test_a_contact_that_cannot_be_is_refused_before_anything_is_sent(
+    town: Town, options: tuple[str, ...], line: str
+) -> None:
+    sam = town.people.get("sam") or town.person("sam")
+    assert line in town.refused("register", "--role", "trainer", *options, who=sam)
+    assert sam.address not in registered(town)
 
 
 def test_funding_twice_is_funding_once(town: Town, sponsor: Person) -> None:

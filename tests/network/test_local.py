@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,11 @@ from ostrom.network.local import (
     bring_down,
     looked_after,
     read_running,
+    usual_ports,
     wait_for_nodes,
 )
 from ostrom.network.outcome import all_paid, conclude
-from ostrom.network.plan import Choices, Plan, make_plan
+from ostrom.network.plan import NODE, Choices, Plan, make_plan, node_text
 from ostrom.network.processes import started_at, wait_until
 
 SMALL = Choices(trainers=2, validators=2, rounds=1, phase_seconds=90)
@@ -88,6 +90,19 @@ def test_a_chain_goes_on_where_it_was_stopped(tmp_path: Path, plan: Plan) -> Non
         after.stop()
 
 
+def test_ports_stay_what_they_are_while_they_are_free(plan: Plan) -> None:
+    first = usual_ports(plan)
+    assert len(set(first.values())) == len(plan.nodes)
+    for party in plan.nodes:
+        text = node_text(plan, party, rpc=(), task="ab" * 32, first_block=0, ports=first)
+        (party.folder / NODE).write_text(text)
+    assert usual_ports(plan) == first
+    with socket.create_server(("127.0.0.1", first["relay"])):
+        again = usual_ports(plan)
+    assert again["relay"] != first["relay"]
+    assert {**again, "relay": 0} == {**first, "relay": 0}
+
+
 @pytest.fixture
 def network(plan: Plan) -> Iterator[LocalNetwork]:
     with looked_after(plan.folder), LocalNetwork(plan, print) as made:
@@ -108,6 +123,10 @@ def test_a_network_loses_a_node_ends_and_leaves_nothing(network: LocalNetwork, p
     network.start_node(victim)
 
     assert wait_until(lambda: network.over, END_SECONDS_MAX), network.views()
+    assert wait_until(lambda: _has_found_all(network), START_SECONDS_MAX), network.views()
+    for view in network.views():
+        assert view.status["contact"] == ("" if view.party.name == "relay" else "registered")
+        assert view.status["last_act"] != "" or view.party.name == "relay"
     launched = network.launched
     assert launched is not None
     assert wait_until(lambda: all_paid(network.rpc, launched.deployed, launched.task_id), 60)
@@ -126,3 +145,11 @@ def test_a_network_loses_a_node_ends_and_leaves_nothing(network: LocalNetwork, p
     assert not any(started_at(pid) for pid in pids)
     assert read_running(plan.folder) is None
     assert bring_down(plan.folder) == 0
+
+
+def _has_found_all(network: LocalNetwork) -> bool:
+    """Settings name the relay alone: the other peers are those of the Registry."""
+    return all(
+        view.status["peers_registered"] == (4 if view.party.name == "relay" else 3)
+        for view in network.views()
+    )

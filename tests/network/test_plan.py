@@ -109,6 +109,11 @@ def test_a_node_takes_its_settings(plan: Plan) -> None:
     assert config.data == str(party.folder / DATA)
     assert config.relays == ("http://127.0.0.1:9000",)
     assert f"http://127.0.0.1:{ports[party.name]}" not in config.peers
+    assert len(config.peers) == len(plan.nodes) - 1
+    few = node_text(
+        plan, party, rpc=urls, task="ab" * 32, first_block=3, ports=ports, discovers=True
+    )
+    assert tomllib.loads(few)["peers"] == ["http://127.0.0.1:9000"]
     assert config.listen.loopback
 
 

@@ -19,10 +19,13 @@ from ostrom.chain.deployed import Deployed, write_deployed
 from ostrom.chain.rpc import RpcLedger
 from ostrom.chain.wallet import Key, simulation_key
 from ostrom.errors import InputError, LedgerError, NotFound
+from ostrom.node.actions import Reveal
 from ostrom.node.assembly import Assembly, Together, salts
 from ostrom.node.config import Listen, NodeConfig
 from ostrom.node.logs import Secrets
 from ostrom.node.looking import Ending, Stop
+from ostrom.node.relay import reveal_message
+from ostrom.node.relay.client import RelayClient
 from ostrom.node.server import Board, Server, application
 from ostrom.node.service import Desk
 from ostrom.registry import load_model
@@ -30,11 +33,13 @@ from ostrom.sim import RunConfig
 from ostrom.sim.setup import Launch, accounts, launch
 from ostrom.sim.world import World, build_world
 from ostrom.storage import DirectoryStore
-from ostrom.types import Logged, Phase
+from ostrom.types import Address, Logged, Opening, Phase
 
 ETHER = 10**18
 POLLS_MAX = 100
 POLLS_TO_CLAIM = 8
+
+REVEAL = Reveal(1, Address("0x" + "11" * 20), Opening(bytes(32), bytes(32), 1, bytes(32)))
 
 SETTINGS = RunConfig(
     dataset="digits",
@@ -339,6 +344,19 @@ def test_a_node_serves_its_store_before_it_sees_the_chain(
     cid = early.local.put(b"a model")
     url = f"{early._desk.server.url}/ipfs/{cid}?format=raw"
     assert httpx.get(url, trust_env=False, verify=False).content == b"a model"
+
+
+def test_a_relay_that_has_not_seen_its_task_says_later(network: Network, node: Any) -> None:
+    key = network.world.keys.relay
+    early = node("early", key, **settings_of(network, "relay", rpc=("http://127.0.0.1:9",)))
+    url = early._desk.server.url
+    answer = httpx.get(f"{url}/v1/status", trust_env=False, verify=False)
+    assert answer.status_code == 503
+    line = "this relay has not seen its task yet: try again later"
+    assert answer.json() == {"error": line}
+    refused = RelayClient([url]).offer(reveal_message(early.place, early.task_id, REVEAL))
+    assert not refused.accepted
+    assert line in refused.line
 
 
 def test_a_folder_of_another_account_is_refused(network: Network, node: Any) -> None:

@@ -27,6 +27,7 @@ from ostrom.node.config import Listen, NodeConfig
 from ostrom.node.looking import Ending, Looking, Pace, Stop, diagnose
 from ostrom.node.server import Board
 from ostrom.node.service import ADDRESS, LOCK, Desk, locked, run, signals
+from ostrom.node.space import FULL_LINE
 from ostrom.storage import DirectoryStore
 
 PASSPHRASE = "correct horse battery"
@@ -311,12 +312,46 @@ def test_a_node_runs_until_it_is_told_to_stop(config: NodeConfig) -> None:
     assert not (config.folder / ADDRESS).exists()
 
 
+def test_a_full_disk_is_one_line_and_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    seen: list[str] = []
+    script = [
+        OSError(errno.ENOSPC, "No space left on device"),
+        full_database(tmp_path),
+        caused(NotFound("cannot write block x"), OSError(errno.EDQUOT, "Disk quota exceeded")),
+        {"fault": FULL_LINE},
+        {"fault": "", "round": 1},
+    ]
+    loop = looking(Scripted(script))
+    failed = loop.board.failed
+
+    def note(line: str, status: Mapping[str, object] | None = None) -> None:
+        seen.append(line)
+        failed(line, status)
+
+    loop.board.failed = note  # type: ignore[method-assign]
+    assert loop.run() == Ending.STOPPED
+    assert seen == [FULL_LINE] * 4
+    assert loop.board.health()[0], "it has recovered"
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:2] == [FULL_LINE, "there is room on the disk again"]
+    assert loop.errors == {"chain": 0, "store": 4}
+
+
+def test_a_full_disk_at_the_start_ends_the_node(config: NodeConfig) -> None:
+    def assemble(desk: Desk) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert run(config, lambda: PASSPHRASE, assemble) == Ending.DISK_FULL
+
+
 def test_the_last_line_of_the_log_is_the_reason(
     config: NodeConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agents = {
         Ending.SETTINGS: Scripted([InputError("no data here")]),
-        Ending.DISK_FULL: Scripted([OSError(errno.ENOSPC, "No space left on device")]),
         Ending.BROKEN: Scripted([ZeroDivisionError("division by zero")]),
     }
     for ending, agent in agents.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -10,19 +11,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from ostrom.errors import LedgerError, NotFound, StoreError
 from ostrom.node.config import Listen
 from ostrom.node.relay import Receipt
 from ostrom.node.server import Board, Server, application
-from ostrom.node.wiring import Asking, CountedCarrier, CountedFetch, Keeper, roots_of
-from ostrom.protocol import TaskState
-from ostrom.storage import MemoryStore, cid_of, digest_of
+from ostrom.node.wiring import Asking, CountedCarrier, CountedFetch, Repeated, Soon
+from ostrom.storage import MemoryStore, cid_of
 from ostrom.storage.gateway import gateway_routes
 from ostrom.storage.http import GatewayFetch
 from ostrom.storage.peers import PeerStore
-from ostrom.storage.replication import Replicator
 
 
 @pytest.fixture
@@ -62,58 +65,59 @@ def test_faults_of_peers_are_counted_and_absences_are_not(serve: Any, fetch: Cou
     assert fetch.faults == 1
 
 
-def test_a_keeper_fetches_what_falls_to_it(serve: Any, fetch: CountedFetch) -> None:
-    alice, bob = MemoryStore(), MemoryStore()
-    url, cids = serve(alice), [alice.put(bytes([i]) * 100) for i in range(5)]
-    store = PeerStore(bob, lambda: [url], fetch)
-    keeper = Keeper(Replicator(store, "http://bob"), lambda: cids, [url], seconds=0.02)
-    keeper.start()
-    end = time.monotonic() + 20
-    while keeper.held < 5 and time.monotonic() < end:
-        time.sleep(0.02)
-    keeper.close()
-    assert sorted(bob.cids()) == sorted(cids)
-
-
-def test_a_keeper_outlives_faults(caplog: pytest.LogCaptureFixture) -> None:
-    faults: list[Exception] = [LedgerError("not yet"), ZeroDivisionError("x")]
+def test_what_is_repeated_outlives_faults(caplog: pytest.LogCaptureFixture) -> None:
+    faults: list[Exception] = [
+        LedgerError("not yet"),
+        LedgerError("not yet"),
+        ZeroDivisionError("x"),
+        OSErrorBelow(),
+    ]
     done = threading.Event()
 
-    def roots() -> list[Any]:
+    def step() -> None:
         if faults:
             raise faults.pop(0)
         done.set()
-        return []
 
-    keeper = Keeper(Replicator(MemoryStore(), "me"), roots, [], seconds=0.01)
-    keeper.start()
+    repeated = Repeated("finding peers", step, seconds=0.01)
+    repeated.start()
     assert done.wait(20)
-    keeper.close()
+    repeated.close()
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "cannot keep content for others: not yet",
-        "keeping content for others failed",
+        "finding peers: not yet",
+        "finding peers failed",
+        "finding peers: the disk is full: make room, and the node goes on by itself",
     ]
 
 
-def test_what_a_task_needs_is_named(new_play: Any) -> None:
-    play = new_play().begin()
-    play.store.put(play.spec.encode())
-    first = play.play_round()
-    play.start(type(play.state.phase).COMMIT).to_score()
-    found = list(roots_of(play.state, play.spec, play.store))
-    digests = [digest_of(cid) for cid in found]
-    assert play.state.rules.spec in digests
-    assert first.result.record in digests
-    assert {one.model for one in play.state.versions.values()} <= set(digests)
-    assert {one.update for one in play.state.round.reveals.values()} <= set(digests)
-    for cid in found:
-        assert play.store.has(cid)
+class OSErrorBelow(StoreError):
+    """A store's complaint about a full disk."""
+
+    def __init__(self) -> None:
+        super().__init__("cannot write block x")
+        self.__cause__ = OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_before_the_task_exists_nothing_is_needed(new_play: Any) -> None:
-    play = new_play()
-    assert list(roots_of(TaskState(), play.spec, play.store)) == []
+def test_what_never_began_is_closed_too() -> None:
+    Repeated("nothing", lambda: None, seconds=1).close()
+
+
+def test_pages_that_are_not_there_yet_answer_503_below_their_place() -> None:
+    pages = Soon("/v1", "later")
+    app = application(Board(time.monotonic), [Mount("", app=pages)])
+    with Server(app, Listen("127.0.0.1", 0)) as server:
+
+        def ask(path: str) -> tuple[int, str]:
+            answer = httpx.get(f"{server.url}{path}", trust_env=False, verify=False)
+            return answer.status_code, answer.text
+
+        assert ask("/v1/status") == (503, '{"error":"later"}')
+        assert ask("/elsewhere")[0] == 404
+        assert ask("/health")[0] == 503, "the node's own pages come first"
+        pages.app = Starlette(routes=[Route("/v1/status", lambda _: PlainTextResponse("here"))])
+        assert ask("/v1/status") == (200, "here")
+        assert ask("/v1/nothing")[0] == 404
 
 
 def test_offers_are_counted() -> None:

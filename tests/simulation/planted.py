@@ -229,8 +229,8 @@ def _round_before() -> list[Change]:
 def _never_again() -> list[Change]:
     note = peers.PeerStore._note
 
-    def changed(self: Any, url: str, faults: int) -> None:
-        note(self, url, faults)
+    def changed(self: Any, url: str, faults: int, began: float) -> None:
+        note(self, url, faults, began)
         if url in self._standings:
             self._standings[url].until = float("inf")
 

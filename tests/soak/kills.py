@@ -12,14 +12,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ostrom.chain.contracts import MemberState
-from ostrom.chain.ledger import Call
+from tests.soak.judging import judge
+
 from ostrom.chain.rpc import RpcLedger
 from ostrom.errors import LedgerError
 from ostrom.network.local import LocalNetwork, wait_for_nodes
-from ostrom.network.outcome import conclude
-from ostrom.network.plan import Choices, Plan, make_plan
-from ostrom.types import Address
+from ostrom.network.plan import Choices, make_plan
 
 REORGANISED_MAX = 5
 CALM_SECONDS = 90.0
@@ -73,7 +71,7 @@ def run(seed: int, folder: Path, *, kills: int, reorganisations: int) -> Tally:
         if not _ends(network, seconds_max=CALM_SECONDS + _seconds_left(network)):
             tally.faults.append(f"seed {seed}: the task does not end: {network.broken()}")
             return tally
-        tally.faults += [f"seed {seed}: {line}" for line in _judge(network, plan, tally)]
+        tally.faults += [f"seed {seed}: {line}" for line in _judge(network, tally)]
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -128,41 +126,10 @@ def _ends(network: LocalNetwork, *, seconds_max: float) -> bool:
     return False
 
 
-def _judge(network: LocalNetwork, plan: Plan, tally: Tally) -> list[str]:
+def _judge(network: LocalNetwork, tally: Tally) -> list[str]:
     """What does not hold at the end: the audit, the money, honest members' stakes."""
-    launched = network.launched
-    assert launched is not None
-    urls = [f"http://127.0.0.1:{port}" for port in network.ports.values()]
-    outcome = conclude(plan, launched, rpc=network.rpc, nodes=urls)
-    tally.settled += outcome.rounds_settled
-    tally.void += outcome.rounds - outcome.rounds_settled
-    faults = [] if outcome.audit.passed else [f"the audit fails: {outcome.audit.document()}"]
-    ledger = RpcLedger(network.rpc)
-    try:
-        return faults + _money(ledger, plan, network)
-    finally:
-        ledger.close()
-
-
-def _money(ledger: RpcLedger, plan: Plan, network: LocalNetwork) -> list[str]:
-    """Every unit of the supply is with somebody; no honest member has a strike."""
-    assert network.launched is not None
-    deployed = network.launched.deployed.contracts
-    task_id = network.launched.task_id
-    faults = []
-    told = deployed.training.task(ledger, task_id)
-    held = deployed.token.balance_of(ledger, deployed.training.address)
-    owed = told.pool - told.claimed if not told.refunded else told.allocated - told.claimed
-    if held != owed:
-        faults.append(f"the contract holds {held} and owes {owed}")
-    supply = ledger.call(Call("Token", deployed.token.address, "totalSupply"))
-    accounts = {one.address for one in (*plan.nodes, plan.sponsor)}
-    accounts |= {deployed.training.address, deployed.registry.address}
-    total = sum(deployed.token.balance_of(ledger, Address(one)) for one in accounts)
-    if total != supply:
-        faults.append(f"{supply - total} units of the token are with nobody that is known")
-    for party in plan.parties("trainer", "validator"):
-        member: MemberState = deployed.training.member(ledger, task_id, account=party.address)
-        if member.strikes:
-            faults.append(f"{party.name} is honest and has {member.strikes} strikes")
-    return faults
+    judged = judge(network)
+    tally.settled += judged.outcome.rounds_settled
+    tally.void += judged.outcome.rounds - judged.outcome.rounds_settled
+    struck = judged.strikes.items()
+    return judged.faults + [f"{name} is honest and has {count} strikes" for name, count in struck]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from ostrom.chain.artifacts import is_code_of
 from ostrom.chain.contracts import AllowList, Contract, ModelRegistry, Registry, Token, Training
@@ -14,6 +15,23 @@ from ostrom.types import Address
 
 SUPPLY = 1_000_000_000 * 10**18
 """The token's whole supply, in its smallest unit."""
+
+
+class Views(Protocol):
+    """What checking contracts asks of a chain: every `Ledger` and the nodes' client have it."""
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's number (EIP-155)."""
+
+    def code(self, address: Address) -> bytes:
+        """The code at `address`, empty if it holds none."""
+
+    def call(self, call: Call) -> Any:
+        """What a view answers at the head block."""
+
+    def watch(self, contracts: Mapping[Address, str]) -> None:
+        """Decode the events of these addresses as those of the named contracts."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,8 @@ class Deployment:
         except KeyError as error:
             raise LedgerError(f"the address of the contract {error} is missing") from None
 
-    def watch(self, ledger: Ledger) -> None:
-        """Let `ledger` decode these contracts' events, once their code and links are checked.
+    def watch(self, views: Views) -> None:
+        """Let `views` decode these contracts' events, once their code and links are checked.
 
         The token may be any that the registry stakes, and its events are not listened to.
 
@@ -56,19 +74,19 @@ class Deployment:
             LedgerError: an address does not hold the contract, or a contract uses another one.
         """
         for contract in (self.registry, self.models, self.training):
-            if not is_code_of(type(contract).__name__, ledger.code(contract.address)):
-                raise _wrong(ledger, contract)
-        if not ledger.code(self.token.address):
-            raise _wrong(ledger, self.token)
+            if not is_code_of(type(contract).__name__, views.code(contract.address)):
+                raise _wrong(views, contract)
+        if not views.code(self.token.address):
+            raise _wrong(views, self.token)
         for owner, view, used in (
             (self.registry, "stakingToken", self.token),
             (self.training, "registry", self.registry),
             (self.training, "modelRegistry", self.models),
         ):
-            if ledger.call(Call(type(owner).__name__, owner.address, view)) != used.address:
-                raise _wrong(ledger, used)
+            if views.call(Call(type(owner).__name__, owner.address, view)) != used.address:
+                raise _wrong(views, used)
         ours = (self.registry, self.models, self.training)
-        ledger.watch({each.address: type(each).__name__ for each in ours})
+        views.watch({each.address: type(each).__name__ for each in ours})
 
 
 def deploy(
@@ -104,9 +122,9 @@ def deploy_allow_list(ledger: Ledger, key: Key) -> AllowList:
     return AllowList(_create(ledger, key, "AllowList", key.address))
 
 
-def _wrong(ledger: Ledger, contract: Contract) -> LedgerError:
+def _wrong(views: Views, contract: Contract) -> LedgerError:
     return LedgerError(
-        f"{contract.address} on chain {ledger.chain_id} is not the {type(contract).__name__} of "
+        f"{contract.address} on chain {views.chain_id} is not the {type(contract).__name__} of "
         "this network: check the address, the chain and the version"
     )
 

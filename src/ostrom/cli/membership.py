@@ -21,6 +21,7 @@ from ostrom.cli.connection import (
 )
 from ostrom.cli.console import AsJson, clean_exit, printable, show_json
 from ostrom.cli.passphrase import PassphraseFile
+from ostrom.cli.registering import ContactStore, Urls, contact_of, declare
 from ostrom.cli.stores import StorePlace, open_store
 from ostrom.errors import InputError
 
@@ -96,18 +97,25 @@ Level = Annotated[
 def register(
     role: Roles,
     key: KeyPath,
+    url: Urls = None,
+    store: ContactStore = None,
     rpc: Rpc = RPC_DEFAULT,
     deployment: DeploymentPath = DEPLOYMENT_DEFAULT,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take roles; those that the account has already stay."""
+    """Take roles, and with --url say where the node is; what the account has already stays."""
     with clean_exit():
+        contact = contact_of(url or (), store)
         session = open_session(rpc, deployment, key, passphrase_file)
-        wanted = [_role(name) for name in role]
-        _register(session, wanted)
+        declare(session, [_role(name) for name in role], contact)
         names = [name.value for name in role]
-        _tell(session, as_json, f"{_has(session)} registered as {', '.join(names)}", roles=names)
+        said = f"{_has(session)} registered as {', '.join(names)}"
+        fields: dict[str, Any] = {"roles": names}
+        if contact is not None:
+            said += f", reached at {', '.join(contact.urls)}"
+            fields |= {"urls": list(contact.urls), "contact": contact.cid}
+        _tell(session, as_json, said, **fields)
 
 
 def join(
@@ -259,16 +267,6 @@ def _required(moment: Moment, role: SeatName) -> int:
     return params.trainer_stake if role == SeatName.TRAINER else params.validator_stake
 
 
-def _register(session: Session, wanted: Sequence[Role]) -> None:
-    """Declare the roles, with those that the account has: the last declaration counts."""
-    has = session.at.registry.roles_of(session.ledger, session.account)
-    roles = has
-    for role in wanted:
-        roles |= role
-    if roles != has:
-        session.send(session.at.registry.register(roles, bytes(32)))
-
-
 def _join(
     session: Session, task_id: Digest, role: Role, stake: int, *, relays: Sequence[str] = ()
 ) -> bool:
@@ -286,7 +284,7 @@ def _join(
 
         join_by_relay(session, task_id, stake, relays)
         return True
-    _register(session, [role])
+    declare(session, [role])
     session.rehearse(seat, task_id, later=("RegistryInsufficientFree",))
     if missing:
         session.allow(at.registry.address, missing)

@@ -53,19 +53,24 @@ def anvil_binary() -> str:
 class Anvil:
     """A chain in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lasting: bool = True) -> None:
         """Start it, from its last state if there is one.
+
+        Args:
+            lasting: write the state down, so that a later one goes on from it. That takes longer
+                the more accounts there are, every few seconds.
 
         Raises:
             InputError: the program is not there.
             LedgerError: it does not answer in time.
         """
         state, port = folder / "state.json", free_port()
-        again = state.exists()
-        command = [anvil_binary(), "--host", LOOPBACK, "--port", str(port)]
-        command += ["--chain-id", str(CHAIN_ID), "--state", str(state), "--silent"]
-        command += ["--state-interval", str(STATE_SECONDS), "--preserve-historical-states"]
-        command += ["--prune-history", str(STATES)]
+        again = lasting and state.exists()
+        command = [anvil_binary(), "--host", LOOPBACK, "--port", str(port), "--silent"]
+        command += ["--chain-id", str(CHAIN_ID), "--prune-history", str(STATES)]
+        if lasting:
+            command += ["--state", str(state), "--preserve-historical-states"]
+            command += ["--state-interval", str(STATE_SECONDS)]
         folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://{LOOPBACK}:{port}"
         self.process = Process("chain", command, log=folder / "anvil.log")

@@ -6,14 +6,15 @@ simply run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ostrom.chain.contracts import SignedJoin, SignedPermit
 from ostrom.chain.deployed import Deployed, read_deployed, write_deployed
 from ostrom.chain.deployment import Deployment, deploy
 from ostrom.chain.ledger import Call, Receipt
+from ostrom.chain.registered import NOTHING, Registrations
 from ostrom.chain.rpc import RpcLedger, Unsettled
 from ostrom.chain.wallet import (
     Join,
@@ -29,6 +30,7 @@ from ostrom.network.plan import DEPLOYMENT, HOME, TASK, Party, Plan
 from ostrom.network.processes import wait_until
 from ostrom.node.taskfile import PreparedTask, TaskFile
 from ostrom.storage import DirectoryStore
+from ostrom.storage.contacts import Contact
 from ostrom.types import Address, Digest, Phase, Role, TaskCreated
 
 COIN = 10**18
@@ -86,12 +88,16 @@ class Launched:
 
 @dataclass(frozen=True)
 class Launcher:
-    """Brings a plan onto a chain. `give` makes coins; without it the sponsor's are shared out."""
+    """Brings a plan onto a chain. `give` makes coins; without it the sponsor's are shared out.
+
+    `contacts` are the nodes' by name, to be registered; who has none registers a role alone.
+    """
 
     plan: Plan
     ledger: RpcLedger
     say: Say
     give: Give | None = None
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
 
     def run(self) -> Launched:
         """Do all that is missing.
@@ -107,6 +113,7 @@ class Launcher:
         deployed = self._deployed(sponsor)
         task = self._task(deployed, sponsor)
         joining = _Joining(self.ledger, deployed.contracts, task, sponsor, keys["relay"])
+        self._register(deployed, joining, keys)
         for party in self.plan.parties("validator"):
             if joining.directly(keys[party.name]):
                 self.say(f"{party.name} has joined with a stake of its own")
@@ -114,6 +121,16 @@ class Launcher:
         if joined := joining.by_relay(trainers):
             self.say(f"{joined} trainers have signed, and the relay has brought them in")
         return Launched(deployed, task.task_id, self._first_block(deployed, task.task_id))
+
+    def _register(self, deployed: Deployed, joining: _Joining, keys: Mapping[str, Key]) -> None:
+        """Roles, and where the nodes are, of all members; what is on the chain stays."""
+        known = Registrations(deployed.contracts.registry.address, deployed.block)
+        digests = known.read(self.ledger, self.ledger.block_number)
+        for party in self.plan.parties("validator", "trainer"):
+            key, contact = keys[party.name], self.contacts.get(party.name)
+            before = digests.get(key.address, NOTHING)
+            wanted = before if contact is None else contact.digest
+            joining.register(key, Role[party.role.upper()], metadata=wanted, before=before)
 
     def _first_block(self, deployed: Deployed, task_id: Digest) -> int:
         """Where the task's events begin, so that nobody reads what is older."""
@@ -230,26 +247,29 @@ class _Joining:
                 self.at.token.approve(self.at.registry.address, stake - free),
                 self.at.registry.deposit(stake - free),
             ]
-        if not self.at.registry.roles_of(self.ledger, key.address) & Role.VALIDATOR:
-            calls.append(self.at.registry.register(Role.VALIDATOR, bytes(32)))
         calls.append(self.at.training.join(self.task.task_id, role=Role.VALIDATOR, stake=stake))
         for call in calls:
             self.ledger.send(call, key)
         return True
 
+    def register(self, key: Key, role: Role, *, metadata: Digest, before: Digest) -> None:
+        """Let the relay carry what an account declares, unless the chain has it already."""
+        registry = self.at.registry
+        roles = registry.roles_of(self.ledger, key.address)
+        if roles & role and metadata == before:
+            return
+        nonce = registry.nonce_of(self.ledger, key.address)
+        deadline = self.ledger.now() + HOUR_SECONDS
+        wish = Register(key.address, roles | role, metadata, nonce, deadline)
+        signed = key.sign(wish.digest(registry_domain(self.ledger.chain_id, registry.address)))
+        self.ledger.send(registry.register_by_signature(wish, signed), self.relay)
+
     def by_relay(self, keys: list[Key]) -> int:
         """Let the relay bring in what trainers signed; how many were not in yet."""
         missing = [key for key in keys if not self._is_member(key.address)]
         deadline = self.ledger.now() + HOUR_SECONDS
-        domain = registry_domain(self.ledger.chain_id, self.at.registry.address)
         for key in missing:
             self._stake(key.address, self.task.params.trainer_stake)
-            if self.at.registry.roles_of(self.ledger, key.address) & Role.TRAINER:
-                continue
-            nonce = self.at.registry.nonce_of(self.ledger, key.address)
-            register = Register(key.address, Role.TRAINER, bytes(32), nonce, deadline)
-            signed = key.sign(register.digest(domain))
-            self.ledger.send(self.at.registry.register_by_signature(register, signed), self.relay)
         joins = [self._signed(key, deadline) for key in missing]
         for first in range(0, len(joins), JOINS_MAX):
             batch = joins[first : first + JOINS_MAX]

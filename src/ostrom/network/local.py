@@ -6,8 +6,10 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ from ostrom.network.processes import (
     uninterrupted,
     wait_until,
 )
+from ostrom.storage.contacts import Contact
 
 RUNNING, LOCK = "running.json", "lock"
 FORMAT = "ostrom/network-running/1"
@@ -61,7 +64,10 @@ class NodeView:
 
 @dataclass
 class LocalNetwork:
-    """Starts and stops the processes of a plan. Use it as a context: leaving it stops them all."""
+    """Starts and stops the processes of a plan. Use it as a context: leaving it stops them all.
+
+    With `discovers` nodes find each other through the Registry; without, their settings name all.
+    """
 
     plan: Plan
     say: Say
@@ -70,6 +76,7 @@ class LocalNetwork:
     launched: Launched | None = None
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
+    discovers: bool = True
 
     def __enter__(self) -> LocalNetwork:
         return self
@@ -89,7 +96,10 @@ class LocalNetwork:
         # Each step stands on the one before: on a chain of others it must not vanish again.
         confirmations = 0 if self.chain else min(1, self.plan.choices.confirmations)
         ledger = PatientLedger(self.rpc, confirmations=confirmations)
-        launcher = Launcher(self.plan, ledger, self.say, give)
+        self.ports = usual_ports(self.plan)
+        contacts = {name: Contact.of([_url(port)]) for name, port in self.ports.items()}
+        registered = contacts if self.discovers else {}
+        launcher = Launcher(self.plan, ledger, self.say, give, registered)
         try:
             self.launched = launcher.run()
         finally:
@@ -112,10 +122,8 @@ class LocalNetwork:
         self.rpc = (self.chain.url,)
 
     def write_settings(self) -> None:
-        """Write every node's settings, with ports that are free now."""
+        """Write every node's settings."""
         assert self.launched is not None
-        names = [one.name for one in self.plan.nodes]
-        self.ports = dict(zip(names, free_ports(len(names))))
         for at, party in enumerate(self.plan.nodes):
             # Each begins with another of the chain's nodes.
             turn = at % len(self.rpc)
@@ -126,6 +134,7 @@ class LocalNetwork:
                 task=self.launched.task_id.hex(),
                 first_block=self.launched.first_block,
                 ports=self.ports,
+                discovers=self.discovers,
             )
             write_file(party.folder / NODE, text.encode())
 
@@ -186,6 +195,22 @@ class LocalNetwork:
         write_file(self.plan.folder / RUNNING, encode_document(document))
 
 
+def usual_ports(plan: Plan) -> dict[str, int]:
+    """Each node's port: that of its settings, which the Registry may name, if it is free now."""
+    ports = {party.name: _port_of(party) for party in plan.nodes}
+    taken = [name for name, port in ports.items() if not port or not is_free(port)]
+    return {**ports, **dict(zip(taken, free_ports(len(taken))))}
+
+
+def _port_of(party: Party) -> int:
+    """The port in a node's settings, 0 if there is none."""
+    try:
+        found = tomllib.loads((party.folder / NODE).read_text("utf-8"))
+        return int(str(found["listen"]).rpartition(":")[2])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
 def is_over(views: Sequence[NodeView]) -> bool:
     """True once every node that runs has seen the end of the task; at least one must run."""
     alive = [view for view in views if view.alive]
@@ -203,10 +228,26 @@ def _environment() -> dict[str, str]:
 
 
 def _view(party: Party, port: int, alive: bool) -> NodeView:
-    url = f"http://{LOOPBACK}:{port}"
+    url = _url(port)
     status = ask(url) if alive and port else {}
     words = "" if status else tail(party.folder / LOG)
     return NodeView(party, url, alive, status, words)
+
+
+def _url(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
+def is_free(port: int) -> bool:
+    """True if a node could listen at the port now."""
+    with socket.socket() as probe:
+        # As servers do: connections that have just ended are nobody's.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def ask(url: str) -> dict[str, Any]:

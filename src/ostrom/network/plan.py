@@ -289,8 +289,12 @@ def node_text(
     task: str,
     first_block: int,
     ports: Mapping[str, int],
+    discovers: bool = False,
 ) -> str:
-    """A node's settings; `ports` are everybody's, by name."""
+    """A node's settings; `ports` are everybody's, by name.
+
+    With `discovers` they name the relay alone as a peer: the others are found in the Registry.
+    """
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     fields: dict[str, object] = {
         "role": party.role,
@@ -303,7 +307,11 @@ def node_text(
         "folder": HOME,
         "listen": f"127.0.0.1:{ports[party.name]}",
         "announce": urls[party.name],
-        "peers": [url for name, url in urls.items() if name != party.name],
+        "peers": [
+            url
+            for name, url in urls.items()
+            if name != party.name and (name == "relay" or not discovers)
+        ],
         "confirmations": plan.choices.confirmations,
         "poll_seconds": plan.choices.poll_ms / 1_000,
         "allow_private_peers": True,

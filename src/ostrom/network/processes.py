@@ -9,6 +9,7 @@ stranger that was given the same number.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 from ostrom.errors import InputError
 
 LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_000)
 STOP_SECONDS_MAX = 15.0
 LINES_KEPT = 3
 LOG_TAIL_BYTES = 8_192
@@ -232,21 +234,23 @@ def wait_until(holds: Callable[[], bool], seconds_max: float) -> bool:
 
 def free_port() -> int:
     """A port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """That many different ones."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """That many different ones, below those that systems give to outgoing connections: a process
+    may take its port seconds later, and any connection made meanwhile could have it."""
+    chosen: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if len(chosen) == count:
+            break
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        chosen.append(port)
+    return chosen
 
 
 def listens(port: int) -> bool:

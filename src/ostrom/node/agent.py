@@ -13,6 +13,7 @@ from ostrom.chain.follower import Follower, View
 from ostrom.errors import ContractError, StoreError
 from ostrom.node.outbox import Outbox
 from ostrom.node.parts import Part
+from ostrom.node.space import FULL_LINE, is_full
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Agent:
             wanted = self.part.wanted(view)
         except StoreError as error:
             # What is on its way must be looked after even so.
-            wanted, self.fault = {}, str(error)
+            wanted, self.fault = {}, FULL_LINE if is_full(error) else str(error)
         self.refused = self.outbox.work(view.head, wanted)
 
     def status(self) -> Mapping[str, object]:
@@ -67,6 +68,9 @@ class Agent:
             "again": counts.again,
             "raised": counts.raised,
             "gas": counts.gas,
+            "last_act": counts.last_act,
+            "sent_by_kind": dict(counts.sent_by_kind),
+            "landed_by_kind": dict(counts.landed_by_kind),
             "reorganised": self.reorganised,
             "fault": self.fault,
             "refused": [str(one) for one in self.refused],

@@ -10,16 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from ostrom.chain.deployed import Deployed, read_deployed
 from ostrom.chain.follower import Follower, View
-from ostrom.chain.ledger import Ledger
 from ostrom.chain.rpc_client import RpcClient
 from ostrom.chain.wallet import Key
 from ostrom.codec import keccak, words
 from ostrom.errors import InputError, LedgerError, StoreError
 from ostrom.node.agent import Agent
+from ostrom.node.contacts import contact_routes
+from ostrom.node.content import STORE as STORE
+from ostrom.node.content import Contents
 from ostrom.node.journal import Journal
 from ostrom.node.looking import Ending, Stop
 from ostrom.node.outbox import Outbox
@@ -29,20 +33,17 @@ from ostrom.node.relay.part import RelayPart
 from ostrom.node.service import Desk
 from ostrom.node.trainer import Trainer
 from ostrom.node.validator import Validator
-from ostrom.node.wiring import Asking, CountedCarrier, CountedFetch, Keeper, roots_of
+from ostrom.node.wiring import Asking, CountedCarrier, CountedFetch, Soon
 from ostrom.participation import participation
 from ostrom.protocol import TaskState
 from ostrom.spec import Spec
-from ostrom.storage import DirectoryStore, Store, cid_from_digest
+from ostrom.storage import Store, cid_from_digest
 from ostrom.storage.gateway import gateway_routes
 from ostrom.storage.http import GatewayFetch
-from ostrom.storage.peers import PeerStore
-from ostrom.storage.replication import Replicator
-from ostrom.types import Address, Cid, Digest, Role
+from ostrom.types import Address, Digest, Role
 
 JOURNAL = "journal.sqlite"
 BOOK = "relay.sqlite"
-STORE = "store"
 STATES = "states"
 
 SPEC_BYTES_MAX = 1 << 20
@@ -107,13 +108,29 @@ class Assembly:
         self.deployed: Deployed = read_deployed(self.config.deployment)
         self._open: list[Callable[[], None]] = []
         self.journal = self._journal()
-        self.local = DirectoryStore(self.config.folder / STORE)
+        self._first_view: View | None = None
+        self.contents = Contents(
+            self.config,
+            self.deployed,
+            self.key.address,
+            state=lambda: None if self._seen is None else self._seen.state,
+            spec=lambda: self.__dict__.get("spec"),
+            connect=self._connect,
+            fetch=self.fetch,
+        )
+        self._open.append(self.contents.close)
+        self.local = self.contents.local
         desk.server.add(gateway_routes(self.local))
+        desk.server.add(contact_routes(self.contents.contacts))
+        self._relay_pages = Soon("/v1", "this relay has not seen its task yet: try again later")
+        if self.config.has("relay"):
+            desk.server.add([Mount("", app=self._relay_pages)])
         self._measured: dict[str, object] = {}
         self._looks = 0
 
     def poll(self) -> None:
         """Look at the chain once and do what is due."""
+        self.contents.start()
         self.agent.poll()
         if self._looks % LOOKS_PER_MEASURE == 0:
             self._measured = self._measure()
@@ -128,19 +145,16 @@ class Assembly:
             "account": self.key.address,
             "announce": self.config.announce,
         }
+        around = self.contents.status()
         if agent is None:
-            return {**about, "state": "starting"}
-        return {**about, **agent.status(), **self._measured, **self._counted(agent)}
+            return {**about, **around, "state": "starting"}
+        return {**about, **around, **agent.status(), **self._measured, **self._counted(agent)}
 
     def _counted(self, agent: Agent) -> dict[str, object]:
         """The counts of whatever pieces there are, and what keeps the node from taking part."""
         found: dict[str, object] = {"notice": self._notice(agent)}
-        if isinstance(self.store, PeerStore):
-            found |= {"peer_failures": self.fetch.faults, "peers_faulty": self.store.faulty()}
         if self.carrier is not None:
             found["offered"] = dict(self.carrier.counts)
-        if self.keeper is not None:
-            found["contents_held"] = self.keeper.held
         if self.config.has("relay") and agent.view is not None:
             found["relay_waiting"] = self.relay.waiting(agent.view.state)
         return found
@@ -170,7 +184,7 @@ class Assembly:
     @cached_property
     def chain(self) -> RpcClient:
         """The chain, once its contracts are the ones that are installed here."""
-        chain = RpcClient(self.config.rpc, chain_id=self.deployed.chain_id)
+        chain = self._connect()
         try:
             self._check(chain)
         except BaseException:
@@ -179,16 +193,18 @@ class Assembly:
         self._open.append(chain.close)
         return chain
 
+    def _connect(self) -> RpcClient:
+        return RpcClient(self.config.rpc, chain_id=self.deployed.chain_id)
+
     def _check(self, chain: RpcClient) -> None:
         """Compare the contracts; a chain that fails in between is no fault of the settings."""
-        # To check contracts takes views alone, which both seams have.
-        views, contracts = cast(Ledger, chain), self.deployed.contracts
+        contracts = self.deployed.contracts
         try:
-            contracts.watch(views)
+            contracts.watch(chain)
         except LedgerError:
             chain.head()
             try:
-                contracts.watch(views)
+                contracts.watch(chain)
             except LedgerError as error:
                 raise InputError(f"{error} ({self.config.deployment})") from None
 
@@ -207,7 +223,8 @@ class Assembly:
     @cached_property
     def spec(self) -> Spec:
         """The task's spec, from the store."""
-        state = self.follower.look().state
+        self._first_view = self.follower.look()
+        state = self._first_view.state
         if state.params is None:
             raise LedgerError(
                 f"the chain shows no task {self.config.task} yet: check the task and "
@@ -219,14 +236,7 @@ class Assembly:
     @cached_property
     def store(self) -> Store:
         """This node's store, which asks the peers for what it lacks."""
-        if not self.peers:
-            return self.local
-        return PeerStore(self.local, lambda: self.peers, self.fetch)
-
-    @cached_property
-    def peers(self) -> tuple[str, ...]:
-        """The other nodes: one list may name all of them, this one too."""
-        return tuple(url for url in self.config.peers if url != self.config.announce)
+        return self.contents.store
 
     @cached_property
     def fetch(self) -> CountedFetch:
@@ -234,20 +244,6 @@ class Assembly:
         gateways = GatewayFetch(allow_private=self.config.allow_private_peers)
         self._open.append(gateways.close)
         return CountedFetch(gateways)
-
-    @cached_property
-    def keeper(self) -> Keeper | None:
-        """Holds content for others, where they know this node by name."""
-        if not (self.peers and self.config.announce):
-            return None
-        replicator = Replicator(self.store, self.config.announce, copies=self.config.replicas)
-        keeper = Keeper(replicator, self._roots, self.peers)
-        self._open.append(keeper.close)
-        keeper.start()
-        return keeper
-
-    def _roots(self) -> list[Cid]:
-        return list(roots_of(self._look()[0], self.spec, self.local))
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -297,7 +293,7 @@ class Assembly:
         from ostrom.node.relay.http import relay_routes
 
         contracts, about = self.deployed.contracts, self._about()
-        asking = Asking(lambda: RpcClient(self.config.rpc, chain_id=self.deployed.chain_id))
+        asking = Asking(self._connect)
         self._open.append(asking.close)
         lanes = [
             *lanes_of(self.place, expects=participation(self.spec.participation)),
@@ -308,7 +304,7 @@ class Assembly:
         book = Book(self.config.folder / BOOK, about)
         self._open.append(book.close)
         relay = Relay(self.place, self.task_id, book=book, lanes=lanes)
-        self._desk.server.add(relay_routes(relay, self._look))
+        self._relay_pages.app = Starlette(routes=relay_routes(relay, self._look))
         return relay
 
     @property
@@ -331,10 +327,16 @@ class Assembly:
 
     def _look(self) -> tuple[TaskState, int]:
         """The task at the head, for the pages, which other threads serve."""
-        agent: Agent | None = self.__dict__.get("agent")
-        if agent is None or agent.view is None:
+        seen = self._seen
+        if seen is None:
             raise LedgerError("this node has not seen the chain yet: ask again later")
-        return agent.view.state, agent.view.head.time
+        return seen.state, seen.head.time
+
+    @property
+    def _seen(self) -> View | None:
+        """What was seen last; other threads may ask."""
+        agent: Agent | None = self.__dict__.get("agent")
+        return self._first_view if agent is None or agent.view is None else agent.view
 
     def _salt(self, number: int) -> Digest:
         training = self.deployed.contracts.training.address

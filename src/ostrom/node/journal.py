@@ -87,10 +87,15 @@ class Journal:
         self.path = path
         try:
             self._file = connect(path)
-            self._prepare()
         except Exception as error:
             raise _explained(path, error) from error
-        self._identify(about)
+        try:
+            self._prepare()
+            self._identify(about)
+        except Exception as error:
+            # Who tries again in this process must not find the file locked by this attempt.
+            self._file.close()
+            raise _explained(path, error) from error
 
     def _prepare(self) -> None:
         run = self._file.execute

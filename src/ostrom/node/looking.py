@@ -1,7 +1,7 @@
 """The loop of a node: look at the chain, say how it went, wait, look again.
 
-An error is either one that waiting mends (the chain cannot be reached, content is not to be had) or
-the end of the process, with a line and a code of its own.
+An error is either one that waiting mends (the chain cannot be reached, content is not to be had,
+the disk is full) or the end of the process, with a line and a code of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import logging
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
 from ostrom.errors import InputError, LedgerError, OstromError, StoreError
 from ostrom.node.server import Board
+from ostrom.node.space import FULL_LINE, causes, is_full
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,6 @@ class Agent(Protocol):
         """Let go of files and connections."""
 
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNUSABLE = frozenset({errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -68,41 +68,26 @@ def diagnose(error: BaseException) -> Stop | None:
     >>> diagnose(OSError(errno.ENOSPC, "No space left on device")).ending.name
     'DISK_FULL'
     """
-    causes = list(_chain(error))
-    for one in causes:
+    found = list(causes(error))
+    for one in found:
         if isinstance(one, Stop):
             return one
-        if getattr(one, "errno", None) in FULL or _code(one) == sqlite3.SQLITE_FULL:
-            return Stop(Ending.DISK_FULL, f"the disk is full: {error}; make room and start again")
+    if is_full(error):
+        return Stop(Ending.DISK_FULL, f"the disk is full: {error}; make room and start again")
     if isinstance(error, InputError):
         return Stop(Ending.SETTINGS, str(error))
-    if any(isinstance(one, sqlite3.Error) for one in causes):
+    if any(isinstance(one, sqlite3.Error) for one in found):
         return Stop(Ending.DAMAGED, f"the journal cannot be used: {error}")
-    if any(isinstance(one, OSError) and _is_ours(one) for one in causes):
+    if any(isinstance(one, OSError) and _is_ours(one) for one in found):
         return Stop(Ending.DAMAGED, f"the node's folder cannot be used: {error}")
     if isinstance(error, (LedgerError, StoreError)):
         return None
     return Stop(Ending.BROKEN, f"a fault in the program: {type(error).__name__}: {error}")
 
 
-def _code(error: BaseException) -> int:
-    """SQLite's primary result code, 0 where it is no error of SQLite's."""
-    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
-
-
 def _is_ours(error: OSError) -> bool:
-    """True for a fault of a file, as opposed to one of a connection."""
-    return error.errno in _UNUSABLE and error.filename is not None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, and what caused that."""
-    seen: set[int] = set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        yield one
-        one = one.__cause__ or one.__context__
+    """True for a fault of a file, as opposed to one of a connection; a write names no file."""
+    return error.errno in _UNUSABLE and (error.errno == errno.EIO or error.filename is not None)
 
 
 @dataclass
@@ -149,6 +134,7 @@ class Looking:
     deepest: int = 0
     _reorganised: int = 0
     _said: str = ""
+    _full: bool = False
 
     def run(self) -> Ending:
         """Look until told to stop.
@@ -169,24 +155,48 @@ class Looking:
             status = self._status()
         except Exception as error:
             return self._failed(error)
+        if status.get("fault") == FULL_LINE:
+            return self._waits_for_room(status)
+        self._has_room()
         self.board.looked({**status, "poll_took": round(self.board.clock() - began, 3)})
         self._tell(status)
         return self.pace.good()
 
     def _failed(self, error: Exception) -> float:
         ending = diagnose(error)
+        if ending is not None and ending.ending == Ending.DISK_FULL:
+            return self._waits_for_room(self._status_if_any())
         if ending is not None:
             self.board.failed(ending.line)
             raise ending from error
+        self._has_room()
         self.errors["chain" if isinstance(error, LedgerError) else "store"] += 1
-        try:
-            self.board.failed(str(error), self._status())
-        except (LedgerError, StoreError):
-            self.board.failed(str(error))
+        self.board.failed(str(error), self._status_if_any())
         wait = self.pace.bad()
         log.warning("%s; looking again in %.0f s", error, wait)
         self._said = ""
         return wait
+
+    def _waits_for_room(self, status: dict[str, object] | None) -> float:
+        """A full disk ends no node that runs: it forgets nothing, and somebody may make room."""
+        self.errors["store"] += 1
+        self.board.failed(FULL_LINE, status)
+        if not self._full:
+            # Once: a log on that disk would keep it full.
+            log.error("%s", FULL_LINE)
+        self._full, self._said = True, ""
+        return self.pace.bad()
+
+    def _has_room(self) -> None:
+        if self._full:
+            log.info("there is room on the disk again")
+        self._full = False
+
+    def _status_if_any(self) -> dict[str, object] | None:
+        try:
+            return self._status()
+        except (LedgerError, StoreError):
+            return None
 
     def _status(self) -> dict[str, object]:
         """The agent's status with the loop's own counts."""

@@ -8,8 +8,10 @@ blocks with higher fees; what a reorganisation drops is offered again with the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ostrom.chain.artifacts import encode_call
 from ostrom.chain.client import Block, ChainClient, Fees, Mined
@@ -38,7 +40,7 @@ FEE_MAX = 1_000 * 10**9
 
 @dataclass
 class Counts:
-    """What the outbox did, for the metrics."""
+    """What the outbox did, for the metrics. `last_act` is the name of what was sent last."""
 
     sent: int = 0
     again: int = 0
@@ -46,6 +48,9 @@ class Counts:
     landed: int = 0
     failed: int = 0
     gas: int = 0
+    last_act: str = ""
+    sent_by_kind: Counter[str] = field(default_factory=Counter)
+    landed_by_kind: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,10 @@ class Outbox:
         if deep:
             self.journal.land(max(deep))
         for one, mined in (found[nonce] for nonce in sorted(deep)):
-            self._landed.append((one.act.rpartition(" ")[0], Landed(one.hash, mined)))
+            name = _name(one)
+            self._landed.append((name, Landed(one.hash, mined)))
             self.counts.landed += 1
+            self.counts.landed_by_kind[_kind(name)] += 1
             self.counts.failed += not mined.ok
             self.counts.gas += mined.gas_used
         return set(found)
@@ -185,12 +192,32 @@ class Outbox:
     def _launch(self, one: Flight) -> None:
         self.journal.keep_flight(one)
         self.counts.sent += 1
+        self.counts.last_act = name = _name(one)
+        self.counts.sent_by_kind[_kind(name)] += 1
         self.chain.submit(one.raw)
 
 
 def _mark(call: Call) -> str:
     """What tells a call from another of the same name, such as a result on another fork."""
     return keccak(encode_call(call))[:4].hex()
+
+
+def _name(one: Flight) -> str:
+    """The act's name without its call's mark."""
+    return one.act.rpartition(" ")[0]
+
+
+def _kind(name: str) -> str:
+    """What an act does, without for which round or account.
+
+    >>> _kind("commit scores 3"), _kind("advance 2 COMMIT")
+    ('commit scores', 'advance')
+    """
+    return " ".join(takewhile(_is_verb, name.split()))
+
+
+def _is_verb(word: str) -> bool:
+    return word.isalpha() and word.islower()
 
 
 def _dearer(fees: Fees, last: Flight) -> Fees:

@@ -24,7 +24,7 @@ from ostrom.node.relay.messages import Place, commit_message, reveal_message
 from ostrom.node.relay.receipts import Carrier
 from ostrom.node.relay.timing import duration, has_passed, must_send_directly
 from ostrom.node.sponsor import sponsor_step
-from ostrom.node.trainer import Trainer, trainer_step
+from ostrom.node.trainer import Memory, Sealed, Trainer, trainer_step
 from ostrom.node.transactions import call_of, is_open, name_of
 from ostrom.node.validator import Validator, ValidatorMemory, validator_step
 from ostrom.protocol import TaskState
@@ -80,20 +80,42 @@ class TrainerPart:
     journal: Journal
     courier: Courier | None = None
     _offered: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _rounds: set[int] | None = None
+    _held: tuple[int, Sealed] | None = None
 
     def wanted(self, view: View) -> Wanted:
         """The next act, if one is due."""
         state, now = view.safe, view.head.time
         if not is_current(view):
             return {}
-        known = self.journal.updates()
+        known = self._sealed(state.number)
         kept, actions = trainer_step(self.me, known, state)
         for number, sealed in kept.items():
             if number not in known:
-                self.journal.keep_update(number, sealed)
+                self._keep(number, sealed)
         self.journal.forget(before=state.number - ROUNDS_KEPT)
         own = [one for one in actions if is_open(one, view.state, now=now)]
         return calls([one for one in own if self._is_mine_to_send(one, view)], view, self.training)
+
+    def _sealed(self, number: int) -> Memory:
+        """The round's sealed update, if the journal has one; read once, not at every look."""
+        if self._rounds is None or (number in self._rounds and self._held_round != number):
+            found = self.journal.updates()
+            self._rounds = set(found)
+            self._held = (number, found[number]) if number in found else None
+        return {number: self._held[1]} if self._held and self._held_round == number else {}
+
+    @property
+    def _held_round(self) -> int | None:
+        return None if self._held is None else self._held[0]
+
+    def _keep(self, number: int, sealed: Sealed) -> None:
+        """Write the update down before its commitment leaves the machine."""
+        rounds = {*(self._rounds or ()), number}
+        # A write that fails may have been kept even so: the next look reads what the file says.
+        self._rounds = None
+        self.journal.keep_update(number, sealed)
+        self._rounds, self._held = rounds, (number, sealed)
 
     def _is_mine_to_send(self, action: Action, view: View) -> bool:
         """False while a relay may still carry it; hands it to one."""
@@ -165,7 +187,8 @@ class ValidatorPart:
 
 @dataclass(frozen=True)
 class KeeperPart:
-    """Keeps the task moving for everybody, whoever is on duty: what a sponsor's node does."""
+    """Keeps the task moving for everybody, whoever is on duty: what a relay does for a task, and
+    a node of the sponsor's without any other role."""
 
     store: Store
     training: Training

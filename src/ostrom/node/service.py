@@ -25,7 +25,6 @@ from ostrom.chain.wallet import Key
 from ostrom.node.config import NodeConfig
 from ostrom.node.logs import Secrets, configure
 from ostrom.node.looking import (
-    FULL,
     WAIT_SECONDS_MAX,
     Agent,
     Ending,
@@ -35,6 +34,7 @@ from ostrom.node.looking import (
     diagnose,
 )
 from ostrom.node.server import Board, Server, application
+from ostrom.node.space import FULL
 
 log = logging.getLogger(__name__)
 

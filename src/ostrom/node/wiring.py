@@ -5,26 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostrom.chain.ledger import Call
 from ostrom.chain.rpc_client import RpcClient
 from ostrom.errors import InputError, NotFound, OstromError, StoreError
 from ostrom.node.relay import Carrier, Receipt
-from ostrom.protocol import TaskState
-from ostrom.registry import tensor_cid
-from ostrom.spec import Spec
-from ostrom.storage import Store, cid_from_digest, codec_for
+from ostrom.node.space import FULL_LINE, is_full
 from ostrom.storage.peers import Fetch
-from ostrom.storage.replication import Replicator
 from ostrom.types import Cid
-from ostrom.updates import update_file_size
 
 log = logging.getLogger(__name__)
 
-REPLICATION_SECONDS = 10.0
+CLOSE_SECONDS_MAX = 5.0
 
 
 @dataclass
@@ -94,68 +92,57 @@ class Asking:
                 self._chain = None
 
 
-def roots_of(state: TaskState, spec: Spec, store: Store) -> Iterator[Cid]:
-    """The contents that a task needs: spec, models, the settled rounds' records, and the current
-    round's updates and score vectors."""
-    if state.params is None:
-        return
-    yield cid_from_digest(state.params.spec)
-    for version in state.versions.values():
-        yield tensor_cid(store, version.model)
-    size = update_file_size(spec)
-    for number, one in state.rounds.items():
-        if one.settled is not None:
-            yield cid_from_digest(one.settled.record, "raw")
-        if number == state.number:
-            for revealed in one.reveals.values():
-                yield cid_from_digest(revealed.update, codec_for(size))
-            for scores in one.score_reveals.values():
-                yield cid_from_digest(scores, "raw")
+class Repeated:
+    """Does something again and again in a thread; faults are logged, and it goes on."""
 
-
-class Keeper:
-    """Fetches, in a thread, what falls to this node to hold for the others."""
-
-    def __init__(
-        self,
-        replicator: Replicator,
-        roots: Callable[[], Sequence[Cid]],
-        peers: Sequence[str],
-        *,
-        seconds: float = REPLICATION_SECONDS,
-    ) -> None:
-        self._replicator, self._roots, self._peers = replicator, roots, peers
-        self._seconds = seconds
+    def __init__(self, name: str, step: Callable[[], object], *, seconds: float) -> None:
+        self._name, self._step, self._seconds = name, step, seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-        self.held = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._said = ""
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """Take no further step."""
+        self._stop.set()
+
     def close(self) -> None:
         """End, without waiting for a peer that drips."""
-        self._stop.set()
-        self._thread.join(self._seconds)
+        self.stop()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_SECONDS_MAX)
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
             try:
-                self.step()
+                self._step()
             except OstromError as error:
-                log.warning("cannot keep content for others: %s", error)
+                line = FULL_LINE if is_full(error) else str(error)
+                # The same line again and again helps nobody.
+                level = logging.DEBUG if line == self._said else logging.WARNING
+                log.log(level, "%s: %s", self._name, line)
+                self._said = line
             except Exception:
                 # The node can do without; without a line nobody would ever know.
-                log.exception("keeping content for others failed")
+                log.exception("%s failed", self._name)
+            else:
+                self._said = ""
 
-    def step(self) -> None:
-        """One round of fetching.
 
-        Raises:
-            StoreError: the own store cannot be used.
-        """
-        found = self._replicator.step(self._roots(), self._peers)
-        self.held = len(found.held)
-        if found.fetched:
-            log.info("holds %d more contents for others", len(found.fetched))
+class Soon:
+    """An application that is not there yet: 503 and one line for the paths below `prefix`."""
+
+    def __init__(self, prefix: str, line: str) -> None:
+        self._prefix, self._line = prefix, line
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the application do so once it is there."""
+        below = scope["type"] == "http" and scope["path"].startswith(self._prefix)
+        answer: ASGIApp = PlainTextResponse("Not Found", 404)
+        if below:
+            answer = JSONResponse({"error": self._line}, 503, headers={"Retry-After": "5"})
+        await (self.app or answer)(scope, receive, send)

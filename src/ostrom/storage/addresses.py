@@ -141,6 +141,26 @@ def checked_addresses(
     return found[:ADDRESSES_MAX]
 
 
+def is_refused(url: str, *, allow_private: bool) -> bool:
+    """True if nobody would connect to the URL, as far as that shows without asking a resolver.
+
+    >>> is_refused("http://127.0.0.1:8550", allow_private=False)
+    True
+    >>> is_refused("http://peer.example", allow_private=False)
+    False
+    """
+    peer = parse_url(url)
+    try:
+        ipaddress.ip_address(peer.host)
+    except ValueError:
+        return False
+    try:
+        checked_addresses(peer.host, peer.port, allow_private=allow_private)
+    except InputError:
+        return True
+    return False
+
+
 def _check(host: str, text: str, allow_private: bool) -> None:
     try:
         address = ipaddress.ip_address(text)

@@ -22,6 +22,9 @@ from ostrom.storage.requests import RAW_TYPE
 from ostrom.types import Cid
 
 SECONDS_MAX = 20.0
+SILENCE_SECONDS_MAX = 5.0
+"""How long a peer may send nothing: one that is away costs its callers no more than this."""
+
 CONNECTIONS_MAX = 32
 
 _ABSENT = (404, 410, 412, 451)
@@ -31,11 +34,12 @@ _DEADLINE: ContextVar[float] = ContextVar("deadline")
 class GatewayFetch:
     """`fetch(url, cid, limit)`: the block `cid` from the gateway at `url`, verified.
 
-    `seconds_max`: for the whole of one fetch, however slowly the bytes drip. Connections are kept
-    and may be used by any number of threads; `close` ends them.
+    `seconds_max`: for the whole of one fetch, however slowly the bytes drip; a peer that sends
+    nothing has five. Connections are kept and may be used by any number of threads; `close` ends
+    them.
 
-    Threat answered: wrong, half or endless answers, redirects, compressed bombs, slow drips,
-    addresses that lead into one's own network.
+    Threat answered: wrong, half or endless answers, redirects, compressed bombs, silence, slow
+    drips, addresses that lead into one's own network.
     Not answered: a peer that keeps a block to itself; ask another.
 
     >>> fetch = GatewayFetch()
@@ -156,11 +160,11 @@ def _explained(peer: str) -> Iterator[None]:
 
 
 def _remaining() -> float:
-    """Seconds until the deadline of this thread's fetch."""
+    """Seconds that this thread's fetch may wait for the next bytes."""
     seconds = _DEADLINE.get() - time.monotonic()
     if seconds <= 0:
         raise httpcore.ReadTimeout("the time for this block is over")
-    return seconds
+    return min(seconds, SILENCE_SECONDS_MAX)
 
 
 class _CheckedBackend(httpcore.NetworkBackend):

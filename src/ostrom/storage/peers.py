@@ -27,6 +27,10 @@ ASKED_MAX = 64
 
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_MAX = 300.0
+COST_PAUSES = 4.0
+"""A peer is left alone at least so many times as long as its last failure took: one that is silent
+must not hold up a node that has deadlines."""
+
 LIE_FAULTS = 5
 """A peer that gave wrong bytes is left alone as long as one that failed five times in a row."""
 
@@ -45,8 +49,8 @@ class PeerStore(Store):
     `peers`: the URLs of the moment. A read asks first the peer that gave the last block, then all
     in the order in which they should hold the block (`replication.ranked`), until one gives the
     right bytes, which are then kept in `local`. A peer that fails is left alone for a second, then
-    two, four, up to five minutes; `clock` counts them. To lack a block is no fault. Any number of
-    threads may use it.
+    two, four, up to five minutes, and in any case four times as long as its failure took; `clock`
+    counts them. To lack a block is no fault. Any number of threads may use it.
 
     Threat answered: peers that are away, slow, wrong or lying, as long as one is honest; a local
     disk that lost or damaged blocks.
@@ -119,17 +123,17 @@ class PeerStore(Store):
     def _ask(self, cid: Cid, limit: int) -> bytes:
         asked = 0
         for url in self._order(cid):
-            asked += 1
+            asked, began = asked + 1, self._clock()
             try:
                 block = verify_block(cid, self._fetch(url, cid, limit), limit)
             except NotFound:
                 continue
             except (CorruptContent, ContentTooLarge, InputError):
-                self._note(url, LIE_FAULTS)
+                self._note(url, LIE_FAULTS, began)
             except StoreError:
-                self._note(url, 1)
+                self._note(url, 1, began)
             else:
-                self._note(url, 0)
+                self._note(url, 0, began)
                 self._thread.giver = url
                 return block
         raise NotFound(
@@ -147,8 +151,9 @@ class PeerStore(Store):
         order.sort(key=lambda url: url != giver)
         return order[: self._asked_max]
 
-    def _note(self, url: str, faults: int) -> None:
+    def _note(self, url: str, faults: int, began: float) -> None:
         """One answer: 0 faults clears a peer, more leave it alone for twice as long each."""
+        now = self._clock()
         with self._lock:
             if faults == 0:
                 self._standings.pop(url, None)
@@ -156,7 +161,7 @@ class PeerStore(Store):
             one = self._standings.setdefault(url, _Standing())
             one.faults += faults
             pause = PAUSE_SECONDS * 2.0 ** min(one.faults - 1, 30)
-            one.until = self._clock() + min(pause, PAUSE_SECONDS_MAX)
+            one.until = now + min(max(pause, COST_PAUSES * (now - began)), PAUSE_SECONDS_MAX)
 
     def _forget(self, urls: Sequence[str]) -> None:
         """Drop what is known of peers that are gone: names are free, memory is not."""

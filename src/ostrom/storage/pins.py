@@ -34,6 +34,14 @@ CREATE INDEX IF NOT EXISTS pin_by_cid ON pin (cid);
 """
 
 
+class Incomplete(StoreError):
+    """A pinned content of which a node is missing or damaged; `cid` is its root."""
+
+    def __init__(self, cid: Cid, line: str) -> None:
+        self.cid = cid
+        super().__init__(line)
+
+
 class Collectable(Protocol):
     """A store whose blocks can be deleted: `DirectoryStore`, `MemoryStore`."""
 
@@ -129,15 +137,21 @@ class Pins:
         return tuple(task for (task,) in rows)
 
     def collect(
-        self, store: Collectable, *, now: float, age_seconds_min: float = AGE_SECONDS_MIN
+        self,
+        store: Collectable,
+        *,
+        now: float,
+        age_seconds_min: float = AGE_SECONDS_MIN,
+        deletes_max: int | None = None,
     ) -> Collected:
         """Delete the blocks that no pin reaches and that are older than `age_seconds_min`.
 
         `now` is the time of the clock that `store.written_at` shows. Nodes go before what they
-        link, so a root that is left has its content. What a young block reaches stays, too.
+        link, so a root that is left has its content. What a young block reaches stays, too. With
+        `deletes_max` some may be left for the next collection, as a killed one leaves them.
 
         Raises:
-            StoreError: a node below a pin is missing or damaged, so that nobody knows what it
+            Incomplete: a node below a pin is missing or damaged, so that nobody knows what it
                 reaches; nothing was deleted. Repair that content, or unpin it.
         """
         with self._transaction():
@@ -149,7 +163,8 @@ class Pins:
                 if codec_of(cid) == "dag-pb":
                     kept.update(_reach_leniently(store, cid))
             rest = [cid for cid in held if cid not in kept and cid not in young]
-            deleted = [cid for cid in _parents_first(store, rest) if _deleted(store, cid, oldest)]
+            due = _parents_first(store, rest)[:deletes_max]
+            deleted = [cid for cid in due if _deleted(store, cid, oldest)]
         return Collected(tuple(deleted), len(kept), len(young))
 
     def _reached(self, store: Collectable) -> set[Cid]:
@@ -161,9 +176,8 @@ class Pins:
                     tree = open_tree(store.read_block, root, profile=store.layout)
                     reached.update(tree.cids())
                 except (NotFound, CorruptContent) as error:
-                    raise StoreError(
-                        f"cannot tell what the pinned {root} needs, so nothing is deleted: {error}"
-                    ) from error
+                    line = f"cannot tell what the pinned {root} needs, so nothing is deleted"
+                    raise Incomplete(root, f"{line}: {error}") from error
         return reached
 
     @contextmanager

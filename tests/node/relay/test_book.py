@@ -4,7 +4,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +60,18 @@ def test_a_batch_keeps_its_messages_sorted_by_account() -> None:
     assert book.last_formed("commit", 2) is None
 
 
+def test_one_open_batch_is_found_by_its_number() -> None:
+    book = Book(IN_MEMORY, ABOUT)
+    for account in (BOB, ALICE):
+        book.keep(slot(account), b"c", b"d", now=1)
+        book.form(book.waiting("commit", 1), now=2)
+    first, second = book.open_batches()
+    assert book.open_batch(second.id) == second
+    book.close_batch(second.id)
+    assert book.open_batch(second.id) is None
+    assert book.open_batch(first.id) == first
+
+
 def test_old_rounds_are_forgotten_and_what_is_for_the_task_is_not() -> None:
     book = Book(IN_MEMORY, ABOUT)
     for number in range(4):
@@ -100,6 +116,55 @@ def test_a_full_disk_takes_nothing_and_what_was_taken_stays(tmp_path: Path) -> N
     assert book.find(slot(number=taken)) is None
     book.close()
     assert Book(tmp_path / "book", ABOUT).count("commit") == taken
+
+
+class SlowDisk:
+    """A real connection that says how often it reached the disk, which takes a while."""
+
+    def __init__(self, path: Path) -> None:
+        self.file, self.commits = connect(path), 0
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Iterable[Any]:
+        if sql == "COMMIT":
+            time.sleep(0.02)
+            self.commits += 1
+        return self.file.execute(sql, parameters)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def test_what_comes_at_once_goes_to_a_slow_disk_together(tmp_path: Path) -> None:
+    disk = SlowDisk(tmp_path / "book")
+    book = Book(tmp_path / "book", ABOUT, connect=lambda _: disk)
+    before = disk.commits
+
+    def keep(number: int) -> Kept:
+        return book.keep(slot(number=number // 2), b"%d" % number, b"d", now=1)
+
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(keep, range(64)))
+    assert (found.count(Kept.NEW), found.count(Kept.OTHER)) == (32, 32)
+    assert disk.commits - before <= 32
+    book.close()
+    again = Book(tmp_path / "book", ABOUT)
+    kept = [again.find(slot(number=number)) for number in range(32)]
+    first = [found[2 * number] == Kept.NEW for number in range(32)]
+    wanted = [b"%d" % (2 * number + (not one)) for number, one in enumerate(first)]
+    assert [one.content for one in kept if one] == wanted
+
+
+def test_each_of_many_at_once_is_told_that_the_disk_is_full(tmp_path: Path) -> None:
+    def small(path: Path) -> Connection:
+        disk = SlowDisk(path)
+        list(disk.execute("PRAGMA max_page_count = 12"))
+        return disk
+
+    book = Book(tmp_path / "book", ABOUT, connect=small)
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(lambda number: has_room(book, number), range(64)))
+    assert 0 < found.count(True) < 64
+    assert [book.find(slot(number=number)) is not None for number in range(64)] == found
 
 
 CHILD = """

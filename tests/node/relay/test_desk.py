@@ -200,6 +200,18 @@ def test_a_lost_batch_is_due_again_and_not_for_ever(town: Any) -> None:
     assert relay.due(town.state, town.now) == []
 
 
+def test_what_became_of_other_transactions_of_its_account_changes_no_batch(town: Any) -> None:
+    relay = town.relay()
+    for key in town.trainers:
+        town.offer(relay, town.commit(key))
+    (batch,) = relay.due(town.state, town.now)
+    alice, number = town.trainers[0].address, batch.key.rpartition(" ")[2]
+    for other in (f"sanction {alice} {number}", f"claim {alice} {10**22}", "refund"):
+        relay.lost(other)
+    relay.lost(batch.key.replace("commit", "reveal"))
+    assert relay.due(town.state, town.now) == [batch]
+
+
 def test_what_the_contract_skipped_is_not_carried_again(town: Any) -> None:
     relay, alice = town.relay(), town.trainers[0]
     for key in town.trainers:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, NamedTuple
 
 from ostrom.errors import InputError, StoreError
@@ -36,6 +36,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY AUTOINCREMENT, "
     "kind TEXT NOT NULL, number INTEGER NOT NULL, formed_at INTEGER NOT NULL, "
     "open INTEGER NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS of_batch ON messages (batch) WHERE batch IS NOT NULL",
 )
 _ENTRY = "kind, number, account, content, data, taken_at, tries, refused"
 _WAITING = (
@@ -87,6 +88,18 @@ class Kept(Enum):
     OTHER = "other"
 
 
+@dataclass(eq=False)
+class _Wish:
+    """A message that waits to be written; `kept` is set once it is on the disk."""
+
+    slot: Slot
+    content: Digest
+    data: bytes
+    now: int
+    instead: Entry | None
+    kept: Kept | None = None
+
+
 class Book:
     """The book at `path` of the relay and task that `about` names.
 
@@ -101,8 +114,19 @@ class Book:
     def __init__(self, path: Path, about: Mapping[str, str], *, connect: Connect = connect) -> None:
         self.path = path
         self._lock = Lock()
+        self._turn, self._writing = Condition(), False
+        self._wishes: list[_Wish] = []
         with _faults_of(path):
             self._file = connect(path)
+        try:
+            self._prepare(about)
+        except BaseException:
+            # Who tries again in this process must not find the file locked by this attempt.
+            self._file.close()
+            raise
+
+    def _prepare(self, about: Mapping[str, str]) -> None:
+        with _faults_of(self.path):
             self._run("PRAGMA locking_mode = EXCLUSIVE")
             # A third of the time that a rollback journal takes, and as durable with FULL.
             self._run("PRAGMA journal_mode = WAL")
@@ -165,17 +189,43 @@ class Book:
     ) -> Kept:
         """Take a message into its slot, if that is free or still holds the one that it replaces.
 
-        It is on the disk when this returns.
+        It is on the disk when this returns. What comes while another is being written goes to the
+        disk together, because a disk takes as long for many as for one.
         """
-        with self._changing():
-            found = self._find(slot)
-            if found is not None and found == instead:
-                self._run(f"DELETE FROM messages WHERE {_HERE}", slot)
-            elif found is not None:
-                return Kept.SAME if found.content == content else Kept.OTHER
-            row = (*slot, content, data, now)
-            self._run(f"INSERT INTO messages VALUES ({', '.join('?' * 6)}, NULL, 0, NULL)", row)
-            return Kept.NEW
+        wish = _Wish(slot, content, data, now, instead)
+        with self._turn:
+            self._wishes.append(wish)
+            self._turn.wait_for(lambda: wish.kept or not self._writing)
+            if wish.kept is not None:
+                return wish.kept
+            self._writing, wishes, self._wishes = True, self._wishes, []
+        try:
+            with self._changing():
+                found = [self._keep(one) for one in wishes]
+        except BaseException:
+            # The others try for themselves, and each is told what is wrong.
+            self._end_turn([one for one in wishes if one is not wish])
+            raise
+        for one, kept in zip(wishes, found):
+            one.kept = kept
+        self._end_turn([])
+        return found[wishes.index(wish)]
+
+    def _end_turn(self, again: Sequence[_Wish]) -> None:
+        with self._turn:
+            self._writing = False
+            self._wishes += again
+            self._turn.notify_all()
+
+    def _keep(self, wish: _Wish) -> Kept:
+        found = self._find(wish.slot)
+        if found is not None and found == wish.instead:
+            self._run(f"DELETE FROM messages WHERE {_HERE}", wish.slot)
+        elif found is not None:
+            return Kept.SAME if found.content == wish.content else Kept.OTHER
+        row = (*wish.slot, wish.content, wish.data, wish.now)
+        self._run(f"INSERT INTO messages VALUES ({', '.join('?' * 6)}, NULL, 0, NULL)", row)
+        return Kept.NEW
 
     def waiting(self, kind: str, number: int) -> list[Entry]:
         """What stands in no open batch and was not refused, sorted by account."""
@@ -225,13 +275,19 @@ class Book:
     def open_batches(self) -> list[Formed]:
         """Batches that are not known to be over, in order of forming."""
         with self._reading():
-            rows = self._run(
-                "SELECT id, kind, number, formed_at FROM batches WHERE open ORDER BY id"
-            )
-            return [
-                Formed(id, kind, number, formed_at, tuple(self._entries("batch = ?", (id,))))
-                for id, kind, number, formed_at in rows
-            ]
+            return self._batches("open", ())
+
+    def open_batch(self, batch: int) -> Formed | None:
+        """The batch of that number, if it is not known to be over."""
+        with self._reading():
+            return next(iter(self._batches("open AND id = ?", (batch,))), None)
+
+    def _batches(self, where: str, parameters: Sequence[Any]) -> list[Formed]:
+        sql = f"SELECT id, kind, number, formed_at FROM batches WHERE {where} ORDER BY id"
+        return [
+            Formed(id, kind, number, formed_at, tuple(self._entries("batch = ?", (id,))))
+            for id, kind, number, formed_at in self._run(sql, parameters)
+        ]
 
     def close_batch(self, batch: int) -> None:
         """A batch is over; its messages wait again, unless they were refused."""

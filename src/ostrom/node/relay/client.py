@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +25,10 @@ ANSWER_BYTES_MAX = 4_096
 SECONDS_MAX = 10.0
 """For one relay's whole answer."""
 
+SILENT_PAUSES = 3.0
+"""A relay that did not answer in time is left alone for so many times as long: a trainer must not
+spend the end of a phase on waiting for it."""
+
 
 class RelayClient:
     """Some relays of one task, in order of preference."""
@@ -33,11 +39,13 @@ class RelayClient:
         *,
         seconds_max: float = SECONDS_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """The relays at `urls`, each http or https and without a path of its own or with one.
 
         Args:
             transport: how to reach them; without it, the network, by no proxy.
+            clock: seconds, for how long a silent relay is left alone.
 
         Raises:
             InputError: no URL, or one that cannot be a relay's.
@@ -46,6 +54,7 @@ class RelayClient:
             raise InputError("give the URL of at least one relay")
         self.urls = tuple(_checked(url) for url in urls)
         self._seconds_max, self._transport = seconds_max, transport
+        self._clock, self._silent_until = clock, dict[str, float]()
         self._trust = httpx.create_ssl_context(trust_env=False)
 
     def offer(self, data: bytes, *, first: int = 0) -> Receipt:
@@ -74,9 +83,12 @@ class RelayClient:
         return next((one for one in refused if one.status != NOT_NOW), refused[0])
 
     def _offer_to(self, url: str, kind: str, data: bytes) -> Receipt:
+        if self._clock() < self._silent_until.get(url, -math.inf):
+            return receipt(NOT_NOW, f"{url} was too slow lately: left alone for a while")
         try:
             return asyncio.run(self._asked(url, kind, data))
         except TimeoutError:
+            self._silent_until[url] = self._clock() + SILENT_PAUSES * self._seconds_max
             return receipt(NOT_NOW, f"{url} took more than {self._seconds_max:g} seconds")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return receipt(NOT_NOW, f"{url} cannot be reached: {type(error).__name__}")

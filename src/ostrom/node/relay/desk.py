@@ -56,6 +56,9 @@ from ostrom.types import (
 TRIES_MAX = 3
 """Batches that one message may be in, where transactions fail."""
 
+_PREFIX = "relay "
+"""What a batch's key begins with, and the name of no other act."""
+
 ADMISSIONS_PER_SEAT = 2
 """Registrations and joins that are kept, each, for every seat of the task."""
 
@@ -150,8 +153,9 @@ class Relay:
 
     def _yields(self, lane: Lane[Any], found: Entry) -> bool:
         """True if a message makes room for another one of its account."""
-        sent = any(found in formed.entries for formed in self._book.open_batches())
-        return not sent and lane.yields(found)
+        return lane.yields(found) and not any(
+            found in formed.entries for formed in self._book.open_batches()
+        )
 
     def _full(self, lane: Lane[Any], state: TaskState, found: Entry | None) -> Receipt | None:
         """That the relay keeps as many as it pays for; in a round, seats are the limit."""
@@ -237,8 +241,7 @@ class Relay:
     def _batch(self, formed: Formed) -> Batch:
         messages = [decode_message(one.data) for one in formed.entries]
         call = self._lanes[formed.kind].call(messages, self.task_id)
-        key = f"relay {formed.kind} {formed.number} {formed.id}"
-        return Batch(key, call, tuple(one.slot for one in formed.entries))
+        return Batch(_key(formed), call, tuple(one.slot for one in formed.entries))
 
     def mined(self, key: str, logs: Iterable[Logged]) -> None:
         """A block holds the batch's transaction, which made these events.
@@ -266,8 +269,11 @@ class Relay:
             self._book.close_batch(formed.id)
 
     def _open(self, key: str) -> Formed | None:
-        number = key.rpartition(" ")[2]
-        return next((one for one in self._book.open_batches() if str(one.id) == number), None)
+        """The open batch of that key; an account has other transactions besides."""
+        if not key.startswith(_PREFIX):
+            return None
+        found = self._book.open_batch(int(key.rpartition(" ")[2]))
+        return found if found is not None and _key(found) == key else None
 
     def waiting(self, state: TaskState) -> dict[str, int]:
         """How many messages wait for their first batch, by kind, in the current round."""
@@ -296,6 +302,10 @@ def admissions(place: Place, *, ask: Ask, registry: Registry, token: Address) ->
         token: the Registry's staking token.
     """
     return [Registrations(place, registry, token, ask), Joins(place, ask)]
+
+
+def _key(formed: Formed) -> str:
+    return f"{_PREFIX}{formed.kind} {formed.number} {formed.id}"
 
 
 def _known(found: Entry, content: Digest) -> Receipt:

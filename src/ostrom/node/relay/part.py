@@ -10,9 +10,8 @@ from ostrom.chain.follower import View
 from ostrom.errors import StoreError
 from ostrom.node.actions import Action
 from ostrom.node.outbox import Outbox
-from ostrom.node.parts import Wanted, calls
+from ostrom.node.parts import KeeperPart, Wanted, calls
 from ostrom.node.relay.desk import Relay
-from ostrom.node.sponsor import sponsor_step
 from ostrom.node.trainer import claim_action
 from ostrom.node.transactions import is_open
 from ostrom.protocol import TaskState
@@ -39,11 +38,11 @@ class RelayPart:
         state, now = view.state, view.head.time
         batches = {one.key: one.call for one in self.relay.due(state, now)}
         try:
-            actions = self._services(view)
+            services = self._services(view)
         except StoreError:
             # The record is not to be had yet; nobody loses by waiting for it.
-            actions = []
-        return {**batches, **calls(actions, view, self.training)}
+            services = {}
+        return {**batches, **services}
 
     def _report(self) -> None:
         """Tell the relay what became of its batches."""
@@ -55,13 +54,16 @@ class RelayPart:
             logs = self.chain.logs(block, block)
             self.relay.mined(name, [one for one in logs if one.transaction == landed.transaction])
 
-    def _services(self, view: View) -> list[Action]:
-        now = view.head.time
-        actions: list[Action] = [*sponsor_step(self.store, view.safe, now=now)]
+    def _services(self, view: View) -> Wanted:
+        """What anyone may do: first what moves the task, then what pays."""
+        moves = KeeperPart(self.store, self.training).wanted(view)
+        claims: list[Action] = []
         if view.safe.over:
             for trainer in trainers_of(view.safe):
-                actions += claim_action(trainer, self.store, view.safe)
-        return [one for one in actions if is_open(one, view.state, now=now)]
+                claims += claim_action(trainer, self.store, view.safe)
+        now = view.head.time
+        due = (one for one in claims if is_open(one, view.state, now=now))
+        return {**moves, **calls(due, view, self.training)}
 
 
 def trainers_of(state: TaskState) -> list[Address]:
