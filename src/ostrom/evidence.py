@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ostrom.codec import DOCUMENT_BYTES_MAX
-from ostrom.errors import CodecError, NotFound, StoreError
+from ostrom.errors import CodecError, ContentTooLarge, CorruptContent, NotFound
 from ostrom.protocol import TaskState
 from ostrom.records import (
     RECORD_BYTES_MAX,
@@ -29,6 +29,9 @@ from ostrom.targets import target
 from ostrom.types import Address, Digest, IntVector, Result
 from ostrom.updates import update_file_size
 
+NOT_TO_BE_HAD = (NotFound, CorruptContent, ContentTooLarge)
+"""What a store says of content; any other error is of the store itself."""
+
 
 def fetch_update(store: Store, digest: Digest, spec: Spec) -> bytes:
     """A revealed update file.
@@ -41,10 +44,14 @@ def fetch_update(store: Store, digest: Digest, spec: Spec) -> bytes:
 
 
 def read_update(store: Store, digest: Digest, spec: Spec) -> bytes | None:
-    """A revealed update file, or None where the store has no right bytes for it."""
+    """A revealed update file, or None where the store has no right bytes for it.
+
+    Raises:
+        StoreError: the store does not work. To judge without the content would be a false verdict.
+    """
     try:
         return fetch_update(store, digest, spec)
-    except StoreError:
+    except NOT_TO_BE_HAD:
         return None
 
 
@@ -81,12 +88,16 @@ def read_record(store: Store, digest: Digest) -> bytes:
 
 
 def read_scores(store: Store, state: TaskState) -> dict[Address, dict[Address, int]]:
-    """The revealed score vectors that can be read; the others are left out."""
+    """The revealed score vectors that can be read; the others are left out.
+
+    Raises:
+        StoreError: the store does not work.
+    """
     vectors: dict[Address, dict[Address, int]] = {}
     for validator, digest in state.round.score_reveals.items():
         try:
             vectors[validator] = decode_scores(read_record(store, digest), state, validator)
-        except (StoreError, CodecError):
+        except (*NOT_TO_BE_HAD, CodecError):
             continue
     return vectors
 

@@ -160,6 +160,19 @@ def test_what_no_block_takes_is_offered_dearer_with_the_same_nonce(bank: Bank) -
     assert bank.of(BOB) == 5
 
 
+def test_what_is_too_cheap_for_the_next_block_is_raised_at_once(bank: Bank) -> None:
+    pay = bank.transfer(BOB, 5)
+    bank.work(pay=pay)
+    (cheap,) = bank.chain.pool.values()
+    bank.mine(1, share=0.0)
+    bank.work(pay=pay)
+    assert list(bank.chain.pool.values()) == [cheap]
+    bank.mine(1, base_fee=cheap.most + 1)
+    bank.work(pay=pay)
+    bank.mine(1, base_fee=cheap.most + 1)
+    assert bank.of(BOB) == 5
+
+
 def test_fees_are_not_raised_without_end(bank: Bank) -> None:
     pay = bank.transfer(BOB, 5)
     for _ in range(40):

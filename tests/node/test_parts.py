@@ -13,9 +13,11 @@ from ostrom.chain.contracts import Training
 from ostrom.chain.follower import View
 from ostrom.errors import StoreError
 from ostrom.node.journal import Journal
-from ostrom.node.parts import TrainerPart
+from ostrom.node.parts import TrainerPart, ValidatorPart
 from ostrom.node.trainer import Sealed, Trainer
+from ostrom.node.validator import Validator
 from ostrom.protocol import TaskState
+from ostrom.storage import MemoryStore, cid_from_digest
 from ostrom.types import Address, Phase, Update
 
 
@@ -104,3 +106,51 @@ def test_what_a_failing_disk_kept_even_so_is_what_counts(play: Any, journal: Any
     assert train.calls == 1, "not trained again"
     assert journal.updates() == {1: kept}
     assert part(play, journal, train).wanted(view(play.state)) == second
+
+
+class Holdout:
+    """A holdout that rates nothing: scores are on the chain already."""
+
+    def gradients(self, parameters: Any) -> Any:
+        return np.zeros((1, len(parameters)))
+
+
+def judge(play: Any, journal: Journal, store: MemoryStore) -> ValidatorPart:
+    """The last validator, with a store of its own."""
+    me = Validator(play.validators[-1], Holdout(), store, lambda n: bytes([n]) * 32, play.spec)
+    return ValidatorPart(me, Training(Address("0x" + "11" * 20)), journal)
+
+
+def at(state: TaskState, seconds_left: int) -> View:
+    head = Block(5, bytes(32), bytes(32), state.deadline - seconds_left, 30_000_000)
+    return View(head, state, head, state)
+
+
+def partial(play: Any) -> MemoryStore:
+    """All that the round has revealed but the first trainer's update."""
+    store = MemoryStore()
+    missing = play.openings[play.trainers[0]].update
+    for cid in play.store.cids():
+        if cid_from_digest(missing, "raw") != cid:
+            store.put(play.store.get(cid, max_bytes=1 << 20))
+    return store
+
+
+def test_who_lacks_content_contradicts_nobody_before_the_last_eighth(
+    play: Any, journal: Any
+) -> None:
+    play.to_attest()
+    length = play.state.rules.attest_time
+    lone = judge(play, journal, partial(play))
+    assert lone.wanted(at(play.state, length // 2)) == {}
+    assert len(lone.wanted(at(play.state, length // 5))) == 1
+    play.attest(play.outcome().result, *play.validators[:1])
+    assert lone.wanted(at(play.state, length // 5)) == {}
+    assert len(lone.wanted(at(play.state, length // 10))) == 1
+
+
+def test_who_holds_everything_attests_at_once(play: Any, journal: Any) -> None:
+    play.to_attest()
+    whole = judge(play, journal, play.store)
+    play.attest(play.outcome().result, *play.validators[:1])
+    assert len(whole.wanted(at(play.state, play.state.rules.attest_time - 1))) == 1

@@ -24,7 +24,7 @@ from ostrom.node import (
 )
 from ostrom.node.validator import is_my_turn, recompute
 from ostrom.records import decode_record, decode_scores
-from ostrom.storage import DirectoryStore, cid_from_digest, cid_of, digest_of
+from ostrom.storage import DirectoryStore, MemoryStore, cid_from_digest, cid_of, digest_of
 from ostrom.tensors import encode_tensors
 from ostrom.types import Address, Phase
 from ostrom.updates import update_file_size
@@ -386,3 +386,16 @@ def test_a_missing_parent_model_is_a_store_s_error(play: Any) -> None:
     empty = type(play.store)()
     with pytest.raises(StoreError):
         act(validator(play, store=empty), play)
+
+
+class Broken(MemoryStore):
+    """A store whose disk fails."""
+
+    def read_block(self, cid: Any, limit: int) -> bytes:
+        raise StoreError("cannot read: input/output error")
+
+
+def test_a_store_that_fails_is_no_verdict_on_what_it_holds(play: Any) -> None:
+    play.to_attest()
+    with pytest.raises(StoreError, match="input/output"):
+        act(validator(last_slot(play), store=Broken()), play)

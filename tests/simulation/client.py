@@ -110,7 +110,8 @@ class SimNodeClient:
     def fees(self) -> Fees:
         """Twice the base fee and a tip, as wallets propose."""
         self._seam()
-        return Fees(most=2 * self._tip().base_fee + WEI, tip=WEI)
+        base = self._tip().base_fee
+        return Fees(most=2 * base + WEI, tip=WEI, base=base)
 
     def estimate(self, call: Call, sender: Address) -> int:
         """Half as much again as the call takes now."""

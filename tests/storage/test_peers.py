@@ -284,3 +284,16 @@ def test_three_nodes_share_content_over_http(
     assert nodes[2].get(root, max_bytes=LIMIT) == CONTENT
     assert nodes[0].get(root, max_bytes=LIMIT) == CONTENT
     fetch.close()
+
+
+class Scratched(MemoryStore):
+    """A store that cannot be read."""
+
+    def read_block(self, cid: Cid, limit: int) -> bytes:
+        raise StoreError("cannot read: input/output error")
+
+
+def test_a_broken_disk_hides_no_block_that_peers_have(clock: Any) -> None:
+    alice, cid = alice_with(CONTENT)
+    store = store_of(Network(alice=alice.read_block), clock, Scratched(TINY))
+    assert store.get(cid, max_bytes=LIMIT) == CONTENT

@@ -31,11 +31,13 @@ class Fees:
     """What a unit of gas costs at most, and the part that goes to the miner, both in wei.
 
     With `legacy` the chain has no base fee and `most` is the gas price (EIP-155, not EIP-1559).
+    `base` is the head's base fee: no block like it takes a transaction that gives less.
     """
 
     most: int
     tip: int
     legacy: bool = False
+    base: int = 0
 
 
 @dataclass(frozen=True)

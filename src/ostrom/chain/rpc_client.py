@@ -179,7 +179,7 @@ class RpcClient:
             # A node without that method gives the price of base fee and tip together, and some
             # of them a tip too low for their peers.
             tip = max(self._nodes.ask("eth_gasPrice", read=quantity) - base, TIP_MIN)
-        return Fees(2 * base + tip, tip)
+        return Fees(2 * base + tip, tip, base=base)
 
     def estimate(self, call: Call, sender: Address) -> int:
         """The gas that the call would need at the head.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from ostrom.chain.artifacts import encode_call
@@ -139,6 +139,9 @@ class Outbox:
             return []
         dear = last.most * RAISE_PERCENT // 100 > FEE_MAX
         fresh = dear or head.number - last.block < self.patience
+        # Blocks may be far apart, and deadlines are times: what no block takes is not left waiting.
+        if fresh and not dear and head.number > last.block:
+            fresh = self.chain.fees().base <= last.most
         if last.act in acts and fresh:
             self.counts.again += 1
             for one in (last, *(one for one in waiting if one.nonce > last.nonce)):
@@ -228,4 +231,4 @@ def _dearer(fees: Fees, last: Flight) -> Fees:
     """
     most = max(fees.most, -(-last.most * RAISE_PERCENT // 100))
     tip = max(fees.tip, -(-last.tip * RAISE_PERCENT // 100))
-    return Fees(most, most if fees.legacy else min(tip, most), fees.legacy)
+    return replace(fees, most=most, tip=most if fees.legacy else min(tip, most))

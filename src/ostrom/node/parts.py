@@ -16,9 +16,9 @@ from ostrom.chain.hashes import score_commitment
 from ostrom.chain.ledger import Call
 from ostrom.chain.wallet import Key
 from ostrom.codec import sha256
-from ostrom.errors import NotFound, StoreError
+from ostrom.errors import ContentTooLarge, CorruptContent, NotFound
 from ostrom.evidence import fetch_update, read_record
-from ostrom.node.actions import Action, Commit, Reveal
+from ostrom.node.actions import Action, Attest, Commit, Reveal
 from ostrom.node.journal import Journal
 from ostrom.node.relay.messages import Place, commit_message, reveal_message
 from ostrom.node.relay.receipts import Carrier
@@ -80,6 +80,10 @@ class TrainerPart:
     journal: Journal
     courier: Courier | None = None
     _offered: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _let_down: int = -1
+    """The last round in which no relay carried something in time; the next one trusts them less."""
+    _made: set[int] = field(default_factory=set)
+    """The rounds of which this process has made the update: an earlier one has offered its own."""
     _rounds: set[int] | None = None
     _held: tuple[int, Sealed] | None = None
 
@@ -116,6 +120,7 @@ class TrainerPart:
         self._rounds = None
         self.journal.keep_update(number, sealed)
         self._rounds, self._held = rounds, (number, sealed)
+        self._made = {number}
 
     def _is_mine_to_send(self, action: Action, view: View) -> bool:
         """False while a relay may still carry it; hands it to one."""
@@ -128,7 +133,17 @@ class TrainerPart:
         if again and self.courier.offer(action, view.state.task_id):
             first = now if first is None else first
             self._offered = {name: (first, now)}
-        return must_send_directly(view.state, now, self.me.address, offered_at=first)
+        number = view.state.number
+        alone = must_send_directly(
+            view.state,
+            now,
+            self.me.address,
+            offered_at=first if number in self._made else None,
+            let_down=number - self._let_down <= 1,
+        )
+        if alone:
+            self._let_down = number
+        return alone
 
 
 @dataclass(frozen=True)
@@ -152,8 +167,12 @@ class ValidatorPart:
     def _own(self, view: View) -> list[Action]:
         state, now = view.safe, view.head.time
         waits = state.phase in (Phase.SCORE, Phase.ATTEST) and not state.over
-        early = now < state.deadline - duration(state) // 4
-        if waits and early and is_incomplete(self.me.store, self.me.spec, state):
+        incomplete = (
+            waits
+            and now < state.deadline - duration(state) // 8
+            and is_incomplete(self.me.store, self.me.spec, state)
+        )
+        if incomplete and now < state.deadline - duration(state) // 4:
             # Somebody may serve it yet: who judges without it would contradict who has it.
             return []
         memory = self._memory(state)
@@ -161,7 +180,8 @@ class ValidatorPart:
         if after.round == state.number and after.scores != memory.scores:
             self.journal.keep_scores(state.number, evidence_digest(state), after.scores)
         self.journal.forget(before=state.number - ROUNDS_KEPT)
-        return actions
+        # Those who hold more may settle it; only if they cannot is another opinion of use.
+        return [one for one in actions if not (incomplete and _contradicts(one, state))]
 
     def _memory(self, state: TaskState) -> ValidatorMemory:
         """The score vector that this round's commitment on the chain hides, or will hide."""
@@ -200,6 +220,14 @@ class KeeperPart:
         return calls(
             (one for one in actions if is_open(one, view.state, now=now)), view, self.training
         )
+
+
+def _contradicts(action: Action, state: TaskState) -> bool:
+    """True for an attestation to what nobody has attested to yet, where somebody has to another."""
+    votes = state.round.attestations.values()
+    if not isinstance(action, Attest) or not votes:
+        return False
+    return all(vote.result != action.result for vote in votes)
 
 
 def is_current(view: View) -> bool:
@@ -250,6 +278,6 @@ def _absent(read: Callable[[], object]) -> bool:
         read()
     except NotFound:
         return True
-    except StoreError:
+    except (CorruptContent, ContentTooLarge):
         return False
     return False

@@ -100,7 +100,7 @@ class PeerStore(Store):
         """The block, sound unless nobody has a sound one; NotFound says who was asked."""
         try:
             held = self.local.read_block(cid, limit)
-        except NotFound:
+        except StoreError:
             held = None
         if held is not None and (len(held) > limit or sha256(held) == digest_of(cid)):
             return held

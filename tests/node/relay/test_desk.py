@@ -159,18 +159,18 @@ def test_all_in_one_transaction_as_soon_as_all_have_handed_in(town: Any) -> None
     assert relay.due(town.state, town.now) == []
 
 
-def test_what_waits_goes_after_a_third_and_stragglers_later(town: Any) -> None:
+def test_what_waits_goes_after_a_quarter_and_stragglers_later(town: Any) -> None:
     relay = town.relay()
     alice, bob, carol, _ = town.trainers
     town.offer(relay, town.commit(alice))
-    town.sleep_until(0.3)
+    town.sleep_until(0.22)
     assert town.carry(relay) == []
-    town.sleep_until(0.34)
+    town.sleep_until(0.26)
     assert town.carry(relay) == [1]
     town.offer(relay, town.commit(bob))
     assert town.carry(relay) == []
     town.offer(relay, town.commit(carol))
-    town.sleep_until(0.44)
+    town.sleep_until(0.36)
     assert town.carry(relay) == [2]
     assert len(town.state.round.commits) == 3
 

@@ -53,13 +53,13 @@ def test_where_a_relay_carries_nothing_everybody_still_takes_part(
         for key in town.trainers:
             assert client.offer(town.commit(key)).accepted
     offered = town.now
-    for part in (0.2, 0.6):
+    for part in (0.2, 0.45):
         town.sleep_until(part)
         assert not any(
             must_send_directly(town.state, town.now, key.address, offered_at=offered)
             for key in town.trainers
         )
-    town.sleep_until(0.67)
+    town.sleep_until(0.51)
     for key in town.trainers:
         assert must_send_directly(town.state, town.now, key.address, offered_at=offered)
         hidden = town.commitment(key)

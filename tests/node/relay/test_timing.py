@@ -16,7 +16,7 @@ def commit_phase(new_play: Any) -> Any:
     return play.tell(t.PhaseStarted(play.id, 1, Phase.COMMIT, play.now + SECONDS))
 
 
-def test_a_batch_goes_when_nobody_is_missing_when_it_is_full_or_after_a_third(
+def test_a_batch_goes_when_nobody_is_missing_when_it_is_full_or_after_a_quarter(
     new_play: Any,
 ) -> None:
     play = commit_phase(new_play)
@@ -31,27 +31,30 @@ def test_a_batch_goes_when_nobody_is_missing_when_it_is_full_or_after_a_third(
     assert going(0, waiting=BATCH_MAX) == BATCH_MAX
     assert going(0, waiting=2 * BATCH_MAX + 1) == 2 * BATCH_MAX
     assert going(0, waiting=BATCH_MAX - 1) == 0
-    assert going(39) == 0
-    assert going(40, waiting=BATCH_MAX + 1) == BATCH_MAX + 1
-    assert going(49, last=40) == 0
-    assert going(50, last=40) == 1
+    assert going(29) == 0
+    assert going(30, waiting=BATCH_MAX + 1) == BATCH_MAX + 1
+    assert going(39, last=30) == 0
+    assert going(40, last=30) == 1
     assert going(15, last=0) == 0
     assert going(119) == 1
     assert going(120, missing=0) == 0
 
 
-def test_a_trainer_waits_for_the_relay_until_two_thirds_have_passed(new_play: Any) -> None:
+def test_a_trainer_waits_for_the_relay_until_half_of_the_phase_has_passed(new_play: Any) -> None:
     play = commit_phase(new_play)
     begin, state, alice = play.now, play.state, play.trainers[0]
 
-    def alone(at: int, offered: int | None) -> bool:
+    def alone(at: int, offered: int | None, *, let_down: bool = False) -> bool:
         when = None if offered is None else begin + offered
-        return must_send_directly(state, begin + at, alice, offered_at=when)
+        return must_send_directly(state, begin + at, alice, offered_at=when, let_down=let_down)
 
-    assert not alone(79, 5)
-    assert alone(80, 5)
-    assert not alone(79, None)
-    assert alone(80, None)
+    assert not alone(59, 5)
+    assert alone(60, 5)
+    assert not alone(59, None)
+    assert alone(60, None)
+    # A relay that has just failed gets a third.
+    assert not alone(39, 5, let_down=True)
+    assert alone(40, 5, let_down=True)
     # It was late itself: two twelfths for the relay, but nothing in the last twelfth.
     assert not alone(99, 80)
     assert alone(100, 80)

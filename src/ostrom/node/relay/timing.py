@@ -1,7 +1,8 @@
 """When a relay sends, and when a trainer no longer waits for it. Pure functions of chain time.
 
-A relay that carries nothing cannot be told from a slow one. So a trainer gives it two thirds of the
-phase and then sends by itself; a relay that wants to be useful sends after one third at the latest.
+A relay that carries nothing cannot be told from a slow one. So a trainer gives it half of the phase
+and then sends by itself, after a failure only a third; a relay that wants to be useful sends after
+a quarter at the latest.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ BATCH_MAX = 500
 """Commits or reveals in one transaction: about six million gas."""
 
 STEPS = 12
-"""A phase has twelve steps: four pass before the first batch, one between stragglers' batches."""
+"""A phase has twelve steps: three pass before the first batch, one between stragglers' batches."""
 
-FIRST_STEP = 4
-DIRECT_STEP = 8
+FIRST_STEP = 3
+LET_DOWN_STEP = 4
+DIRECT_STEP = 6
 LAST_STEP = 11
 GRACE_STEPS = 2
 """What a relay gets for a message that it took late: a step to wait and a step to be mined."""
@@ -47,7 +49,7 @@ def has_passed(steps: int, state: TaskState, now: int, *, since: int | None = No
 def ripe(state: TaskState, now: int, *, waiting: int, missing: int, last: int | None) -> int:
     """How many of the messages that wait a relay should send.
 
-    All of them once nobody is `missing`, after a third of the phase, and then a twelfth after the
+    All of them once nobody is `missing`, after a quarter of the phase, and then a twelfth after the
     `last` batch; full batches at once.
     """
     if not waiting or now >= state.deadline:
@@ -67,23 +69,31 @@ def owes(state: TaskState, account: Address) -> bool:
 
 
 def must_send_directly(
-    state: TaskState, now: int, account: Address, *, offered_at: int | None
+    state: TaskState,
+    now: int,
+    account: Address,
+    *,
+    offered_at: int | None,
+    let_down: bool = False,
 ) -> bool:
     """True if a trainer must send its commit or reveal by itself, at its own cost.
 
     Args:
         state: the task at the head of the chain, so that what is done is not done twice.
-        offered_at: when a relay took the message, in chain time; None if none did.
+        offered_at: when a relay took the message first, in chain time; None if none did, or if that
+            was before this process began.
+        let_down: whether the relay has failed to carry something in this round or the last.
 
-    Two thirds of the phase belong to the relay. Who was late, but within the phase, gives it two
-    twelfths from the offer; in the last twelfth there is no more waiting.
+    Half of the phase belongs to the relay, a third to one that has just failed. Who was late, but
+    within the phase, gives it two twelfths from the offer; in the last twelfth there is no more
+    waiting.
 
     >>> must_send_directly(TaskState(), 0, Address("0x0"), offered_at=None)
     False
     """
     if not owes(state, account) or now >= state.deadline:
         return False
-    if not has_passed(DIRECT_STEP, state, now):
+    if not has_passed(LET_DOWN_STEP if let_down else DIRECT_STEP, state, now):
         return False
     if offered_at is None or has_passed(LAST_STEP, state, now):
         return True
