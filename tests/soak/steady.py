@@ -50,8 +50,9 @@ def run(seed: int, folder: Path, *, minutes: float, rounds: int) -> list[str]:
                 kept.setdefault(party.name, []).append(sample(network.processes[party.name].pid))
         ports = [f"http://127.0.0.1:{port}" for port in network.ports.values()]
         assert network.launched is not None
-        outcome = conclude(plan, network.launched, rpc=network.rpc, nodes=ports)
+        # The audit of so many rounds takes longer than a round.
         views = network.views()
+        outcome = conclude(plan, network.launched, rpc=network.rpc, nodes=ports)
     reached = max(int(str(view.status.get("round", 0))) for view in views)
     missed = reached - 1 - outcome.rounds_settled if not is_done(reached, rounds) else 0
     faults = [] if outcome.audit.passed else [f"the audit fails: {outcome.audit.document()}"]
