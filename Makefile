@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test python-test lint contracts contracts-test gas bench simulation soak audit-contracts coverage clean
+.PHONY: demo test python-test lint contracts contracts-test gas bench simulation soak differential audit-contracts coverage clean
 
 demo: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ostrom demo
@@ -53,6 +53,10 @@ simulation: $(VENV)/.dev
 # node failing once; half an hour of rounds.
 soak: $(VENV)/.dev node_modules/.installed tests/foreign/node_modules/.installed
 	$(BIN)/python -m tests.soak
+
+# 10,000 random histories of the coupled contracts, beside their reference in Python.
+differential: $(VENV)/.dev
+	$(BIN)/python -m tests.onchain --sequences 10000 --jobs 2
 
 bench: $(VENV)/.dev node_modules/.installed
 	$(BIN)/python -m benchmarks

@@ -4,26 +4,53 @@
 //   node scripts/contracts/build.mjs           writes src/ostrom/chain/abi/*.json
 //   node scripts/contracts/build.mjs --check   exits 1 if those files are not what comes out
 //
-// The settings are foundry.toml's, so that what forge tests is what we ship.
+// The settings are foundry.toml's, so that what forge tests is what we ship. Each of its profiles has
+// contracts of its own.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const TARGET = join(ROOT, "src", "ostrom", "chain", "abi");
-const CONTRACTS = ["Token", "AllowList", "Registry", "ModelRegistry", "Training"];
+const CONTRACTS = {
+  default: ["Token", "AllowList", "Registry", "ModelRegistry", "Training"],
+  onchain: [
+    "models/SparsePerceptron",
+    "models/DensePerceptron",
+    "models/NaiveBayes",
+    "models/NearestCentroid",
+    "models/SparseNearestCentroid",
+    "models/KMeans",
+    "DepositRefundTake",
+    "Points",
+    "Sponsor",
+    "Market",
+    "Recovery",
+  ],
+};
 const RUNTIME_BYTES_MAX = 24_576; // EIP-170
 const solc = createRequire(join(ROOT, "package.json"))("solc");
 
-function readSettings() {
+/** The lines of foundry.toml below `[profile.<name>]`. */
+function readSection(name) {
   const text = readFileSync(join(ROOT, "foundry.toml"), "utf8");
+  const section = text.split(/^(?=\[)/m).find((each) => each.startsWith(`[profile.${name}]`));
+  if (!section) throw new Error(`foundry.toml has no profile ${name}`);
+  return section;
+}
+
+/** What a profile does not set is as in the default one. */
+function readSettings(profile) {
+  const sections = [readSection(profile), readSection("default")];
   const value = (key) => {
-    const found = text.match(new RegExp(`^${key} = (.+)$`, "m"));
+    const line = new RegExp(`^${key} = (.+)$`, "m");
+    const found = sections.map((section) => section.match(line)).find((each) => each);
     if (!found) throw new Error(`foundry.toml does not set ${key}`);
     return JSON.parse(found[1]);
   };
   return {
+    folder: value("src"),
     evmVersion: value("evm_version"),
     viaIR: value("via_ir"),
     optimizer: { enabled: value("optimizer"), runs: value("optimizer_runs") },
@@ -37,10 +64,9 @@ function readImport(path) {
   return existsSync(file) ? { contents: readFileSync(file, "utf8") } : { error: `no file ${path}` };
 }
 
-function compile(settings) {
+function compile(paths, settings) {
   const sources = {};
-  for (const name of CONTRACTS) {
-    const path = `contracts/src/${name}.sol`;
+  for (const path of paths) {
     sources[path] = { content: readFileSync(join(ROOT, path), "utf8") };
   }
   const outputSelection = { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } };
@@ -67,13 +93,15 @@ function withoutInternalTypes(value) {
   return Object.fromEntries(kept.map(([key, inner]) => [key, withoutInternalTypes(inner)]));
 }
 
-function artifacts() {
-  const settings = readSettings();
-  const compiled = compile(settings);
+function artifacts(profile) {
+  const { folder, ...settings } = readSettings(profile);
+  const paths = CONTRACTS[profile].map((name) => `${folder}/${name}.sol`);
+  const compiled = compile(paths, settings);
   const compiler = `solc ${solc.version().split(".Emscripten")[0]}`;
   const { evmVersion, viaIR, optimizer } = settings;
-  return CONTRACTS.map((contract) => {
-    const { abi, evm } = compiled[`contracts/src/${contract}.sol`][contract];
+  return paths.map((path) => {
+    const contract = basename(path, ".sol");
+    const { abi, evm } = compiled[path][contract];
     const size = evm.deployedBytecode.object.length / 2;
     if (size > RUNTIME_BYTES_MAX) throw new Error(`${contract} has ${size} bytes, more than ${RUNTIME_BYTES_MAX}`);
     const shown = { evmVersion, viaIR, optimizerRuns: optimizer.runs };
@@ -84,7 +112,7 @@ function artifacts() {
 
 function main(check) {
   mkdirSync(TARGET, { recursive: true });
-  for (const { file, size, text } of artifacts()) {
+  for (const { file, size, text } of Object.keys(CONTRACTS).flatMap(artifacts)) {
     const path = join(TARGET, file);
     const fresh = existsSync(path) && readFileSync(path, "utf8") === text;
     if (!check && !fresh) writeFileSync(path, text);

@@ -23,7 +23,24 @@ from ostrom.codec import checksum_address, keccak
 from ostrom.errors import CONTRACT_ERRORS, ContractError, LedgerError, describe
 from ostrom.types import Event, OtherEvent, Phase, Result, Role, TaskParams
 
-CONTRACTS = ("Token", "AllowList", "Registry", "ModelRegistry", "Training")
+OF_TASKS = ("Token", "AllowList", "Registry", "ModelRegistry", "Training")
+"""Contracts of the round protocol: their events are types of their own."""
+
+CONTRACTS = (
+    *OF_TASKS,
+    "SparsePerceptron",
+    "DensePerceptron",
+    "NaiveBayes",
+    "NearestCentroid",
+    "SparseNearestCentroid",
+    "KMeans",
+    "DepositRefundTake",
+    "Points",
+    "Sponsor",
+    "Market",
+    "Recovery",
+)
+"""The others are the coupled mode's: models that learn in a contract, and who pays for data."""
 
 _Parameter = Mapping[str, Any]
 """A parameter as an ABI lists it: its name, type, and components if it is a struct."""
@@ -227,7 +244,7 @@ def _shown(value: object) -> object:
 def _event(contract: str, name: str, arguments: Mapping[str, Any]) -> Event:
     plain = {snake_case(key): value for key, value in arguments.items()}
     event_class: Any = getattr(types, name, None)
-    if event_class is None:
+    if event_class is None or contract not in OF_TASKS:
         return OtherEvent(contract, name, plain)
     for key in _ENUMS.keys() & plain.keys():
         plain[key] = _ENUMS[key](plain[key])

@@ -8,6 +8,7 @@ import typer
 
 from ostrom.cli.audit import audit
 from ostrom.cli.cid import cid
+from ostrom.cli.collab import collab_app
 from ostrom.cli.demo import demo
 from ostrom.cli.deploy import deploy
 from ostrom.cli.key import keys
@@ -67,5 +68,6 @@ for group, name, summary in (
     (tasks, "task", "Create tasks, list them, look at one."),
     (node_app, "node", "Run one node of a task, or ask one how it is."),
     (network_app, "network", "A whole network on this machine."),
+    (collab_app, "collab", "Models that live and learn in a contract."),
 ):
     app.add_typer(group, name=name, short_help=summary)
