@@ -438,21 +438,21 @@ def test_roles_add_up(town: Town) -> None:
 
 
 def test_an_account_says_where_its_node_is(town: Town, tmp_path: Path) -> None:
-    ruth, store = town.person("ruth"), tmp_path / "contacts"
+    rosa, store = town.person("rosa"), tmp_path / "contacts"
     first = Contact.of(["http://127.0.0.1:8550"])
     url = ("--url", "http://127.0.0.1:8550/", "--store", str(store))
-    made = town.done("register", "--role", "trainer", *url, who=ruth)
+    made = town.done("register", "--role", "trainer", *url, who=rosa)
     assert (made["urls"], made["contact"]) == (["http://127.0.0.1:8550"], first.cid)
-    assert registered(town)[ruth.address] == first.digest
+    assert registered(town)[rosa.address] == first.digest
     document = DirectoryStore(store, read_only=True).get(first.cid, max_bytes=1_000)
     assert Contact.decode(document) == first
-    assert town.done("register", "--role", "trainer", *url, who=ruth)["already"]
-    town.done("register", "--role", "validator", who=ruth)
-    assert registered(town)[ruth.address] == first.digest, "another role leaves it as it is"
-    two = ("--url", "https://ruth.example", "--url", "http://127.0.0.1:8551")
-    town.done("register", "--role", "validator", *two, who=ruth)
-    second = Contact.of(["https://ruth.example", "http://127.0.0.1:8551"])
-    assert registered(town)[ruth.address] == second.digest
+    assert town.done("register", "--role", "trainer", *url, who=rosa)["already"]
+    town.done("register", "--role", "validator", who=rosa)
+    assert registered(town)[rosa.address] == first.digest, "another role leaves it as it is"
+    two = ("--url", "https://rosa.example", "--url", "http://127.0.0.1:8551")
+    town.done("register", "--role", "validator", *two, who=rosa)
+    second = Contact.of(["https://rosa.example", "http://127.0.0.1:8551"])
+    assert registered(town)[rosa.address] == second.digest
 
 
 def registered(town: Town) -> Mapping[str, bytes]:

@@ -8,21 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ostrom.codec import (
-    DOCUMENT_BYTES_MAX,
-    INTEGER_MAX,
-    address_bytes,
-    checksum_address,
-    encode_document,
-    parse_json,
-)
 from ostrom.errors import CodecError, InputError
-from ostrom.spec import first_line
-from ostrom.types import Address
+
+if TYPE_CHECKING:
+    from ostrom.types import Address
 
 FORMAT = "ostrom/collab/1"
 TEXT_MAX = 1_000
@@ -58,6 +51,8 @@ class Collab:
 
     def encode(self) -> bytes:
         """The canonical document."""
+        from ostrom.codec import encode_document
+
         return encode_document(
             {
                 "format": FORMAT,
@@ -78,8 +73,8 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     format: Literal["ostrom/collab/1"]
-    chain: int = Field(ge=0, le=INTEGER_MAX)
-    block: int = Field(ge=0, le=INTEGER_MAX)
+    chain: int = Field(ge=0)
+    block: int = Field(ge=0)
     incentive: Literal["deposit", "points", "market"]
     kind: str = Field(max_length=TEXT_MAX)
     encoder: str = Field(max_length=TEXT_MAX)
@@ -95,6 +90,9 @@ def read_collab(path: Path) -> Collab:
     Raises:
         InputError: the file cannot be read, or names no such model.
     """
+    from ostrom.codec import DOCUMENT_BYTES_MAX, parse_json
+    from ostrom.spec import first_line
+
     try:
         with path.open("rb") as stream:
             found = _File.model_validate(parse_json(stream.read(DOCUMENT_BYTES_MAX)))
@@ -144,4 +142,7 @@ def write_whole(path: Path, content: bytes, *, secret: bool = False) -> None:
 
 
 def _checksummed(text: str) -> Address:
+    from ostrom.codec import address_bytes, checksum_address
+    from ostrom.types import Address
+
     return checksum_address(address_bytes(Address(text)))

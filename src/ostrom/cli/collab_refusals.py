@@ -13,7 +13,6 @@ from ostrom.chain.tasks import Pace
 from ostrom.cli.amounts import Coin
 from ostrom.cli.explain import span
 from ostrom.errors import ContractError
-from ostrom.onchain.market_contract import MarketPhase
 
 Given: TypeAlias = Mapping[str, Any]
 
@@ -53,17 +52,19 @@ def opens(verb: str, at: int, pace: Pace) -> str:
     return f"{verb} is open" if wait <= 0 else f"{verb} opens in {span(wait, pace)}"
 
 
-def phase_name(phase: MarketPhase) -> str:
-    """A phase as people read it.
+def phase_name(phase: int) -> str:
+    """A market's phase as people read it.
 
-    >>> phase_name(MarketPhase.PARTICIPATION)
+    >>> phase_name(3)
     'participation'
     """
-    return phase.name.lower()
+    from ostrom.onchain.market_contract import MarketPhase
+
+    return MarketPhase(phase).name.lower()
 
 
 def _wrong_phase(given: Given, verb: str, pace: Pace) -> str:
-    wanted, actual = (phase_name(MarketPhase(given[key])) for key in ("wanted", "actual"))
+    wanted, actual = (phase_name(given[key]) for key in ("wanted", "actual"))
     return f"{verb} belongs to the {wanted} phase; the market is in the {actual} phase"
 
 
@@ -122,7 +123,7 @@ _PLAIN: Mapping[str, Callable[[Given, Coin], str]] = {
     "ModelFull": lambda given, coin: "the model can count no further: it learns no more of that",
     "MarketNotProvider": lambda given, coin: "only the provider, who deployed the market, can",
     "MarketNotOver": lambda given, coin: (
-        f"the last market is in the {phase_name(MarketPhase(given['phase']))} phase, and something "
+        f"the last market is in the {phase_name(given['phase'])} phase, and something "
         "is left to do: see ostrom collab market collect"
     ),
     "MarketStakeTooLow": lambda given, coin: (

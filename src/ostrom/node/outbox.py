@@ -227,7 +227,7 @@ def _dearer(fees: Fees, last: Flight) -> Fees:
     """Fees at which nodes take a replacement of `last`.
 
     >>> _dearer(Fees(10, 1), Flight(0, b"", "", b"", 100, 2, 0))
-    Fees(most=125, tip=3, legacy=False)
+    Fees(most=125, tip=3, legacy=False, base=0)
     """
     most = max(fees.most, -(-last.most * RAISE_PERCENT // 100))
     tip = max(fees.tip, -(-last.tip * RAISE_PERCENT // 100))
